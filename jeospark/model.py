@@ -105,6 +105,19 @@ class Unit:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Reject:
+    """An asset that could not be used in a unit."""
+
+    item_id: str
+    band: str
+    asset: str
+    """The asset's href."""
+    error: str
+    """Name of the error's class."""
+    message: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class Outcome:
     """What happened to one unit: a row of the ledger."""
 
@@ -139,6 +152,8 @@ class Outcome:
     seconds: float = 0.0
     peak_mb: float = 0.0
     """Peak resident memory of the worker process so far, MiB."""
+    rejects: tuple[Reject, ...] = ()
+    """The bad assets met: what a failed unit failed of, or what a done one was allowed to leave out."""
     host: str = ""
     started: datetime | None = None
 

@@ -1,0 +1,1 @@
+"""jeospark: Earth-observation processing engine on Spark."""

@@ -1,0 +1,143 @@
+"""Footprints of items: valid polygons in longitude and latitude, cut at the antimeridian (RFC 7946, section 3.1.9)."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import CRS, Transformer
+from shapely.affinity import translate
+from shapely.geometry.base import BaseGeometry
+
+from jeospark.errors import SourceError
+from jeospark.model import Transform
+
+_EDGE_POINTS = 21
+"""Points an edge: a straight edge of a projected raster is a curve in longitude and latitude."""
+
+_FEWEST = 3
+"""Points of an outline."""
+
+_TOLERANCE = 0.05
+"""By how much of a pixel the outline of a grid may be simplified."""
+
+
+def footprint_of_ring(
+    longitudes: NDArray[np.float64], latitudes: NDArray[np.float64], tolerance: float = 0.0
+) -> dict[str, Any]:
+    """Make the `geometry` and `bbox` of an item from the outline of its data.
+
+    Args:
+        longitudes: Degrees, -180..180, shape (n,); a step of more than 180 means that the outline crosses the
+            antimeridian there.
+        latitudes: Degrees, shape (n,).
+        tolerance: Points closer than this to the line between their neighbours are dropped, degrees.
+
+    Returns:
+        `{"geometry": GeoJSON, "bbox": [west, south, east, north]}`; west > east where the item crosses.
+
+    Raises:
+        SourceError: The outline has no area.
+    """
+    if len(longitudes) < _FEWEST:
+        raise SourceError(f"the footprint has {len(longitudes)} points", remedy="Mend the item's geometry.")
+    unwrapped = np.unwrap(longitudes, period=360.0)
+    outline = shapely.simplify(shapely.polygons(np.column_stack([unwrapped, latitudes])), tolerance)
+    return _as_item_fields(_cut(_polygons(outline)))
+
+
+def footprint_of_grid(crs: str, transform: Transform, shape: tuple[int, int]) -> dict[str, Any]:
+    """Make the `geometry` and `bbox` of an item from the grid of its raster.
+
+    Args:
+        crs: `EPSG:nnnn` or WKT.
+        transform: Of the outer corner.
+        shape: (rows, columns).
+
+    Raises:
+        SourceError: A corner of the grid lies outside what the CRS can map, or the outline has no area.
+    """
+    rows, columns = shape
+    along = np.linspace(0.0, 1.0, _EDGE_POINTS)[:-1]
+    column = np.concatenate([along, np.ones_like(along), 1 - along, np.zeros_like(along)]) * columns
+    row = np.concatenate([np.zeros_like(along), along, np.ones_like(along), 1 - along]) * rows
+    a, b, c, d, e, f = transform
+    to_degrees = Transformer.from_crs(CRS.from_user_input(crs), "OGC:CRS84", always_xy=True)
+    longitudes, latitudes = to_degrees.transform(a * column + b * row + c, d * column + e * row + f)
+    if not (np.isfinite(longitudes).all() and np.isfinite(latitudes).all()):
+        raise SourceError(
+            f"the grid lies outside the area of its CRS {crs[:60]}", remedy="Check its CRS and transform."
+        )
+    pixel = min(np.ptp(np.unwrap(longitudes, period=360.0)) / columns, np.ptp(latitudes) / rows)
+    return footprint_of_ring(np.asarray(longitudes), np.asarray(latitudes), tolerance=_TOLERANCE * float(pixel))
+
+
+def footprint_of_geojson(geometry: Mapping[str, Any]) -> dict[str, Any]:
+    """Mend a GeoJSON polygon into the `geometry` and `bbox` of an item; altitudes are dropped.
+
+    Raises:
+        SourceError: It is no GeoJSON geometry, or one without area.
+    """
+    try:
+        shape = shapely.force_2d(shapely.geometry.shape(geometry))
+    except (shapely.errors.ShapelyError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
+        raise SourceError(f"the geometry is not GeoJSON ({error})", remedy="Mend the item's geometry.") from error
+    if shape.geom_type == "Polygon" and _jumps(shape):
+        return footprint_of_ring(*np.asarray(shape.exterior.coords).T)
+    return _as_item_fields(_polygons(shape))
+
+
+def footprint_of_bbox(bbox: Sequence[float]) -> dict[str, Any]:
+    """Make the `geometry` and `bbox` of an item from its 2D or 3D bounding box; west > east means that it crosses."""
+    half = len(bbox) // 2
+    west, south, east, north = bbox[0], bbox[1], bbox[half], bbox[half + 1]
+    return _as_item_fields(_cut(shapely.box(west, south, east + 360 if west > east else east, north)))
+
+
+def query_shape(bbox: Sequence[float]) -> BaseGeometry:
+    """Make the polygon of a bounding box (west, south, east, north) in degrees; west > east means that it crosses."""
+    west, south, east, north = bbox
+    return _cut(shapely.box(west, south, east + 360 if west > east else east, north))
+
+
+def _jumps(polygon: shapely.Polygon) -> bool:
+    steps = np.abs(np.diff(np.asarray(polygon.exterior.coords)[:, 0]))
+    # A step of 360 is the edge of a polygon round the whole Earth.
+    return bool(((steps > 180) & (steps < 360)).any())
+
+
+def _polygons(shape: BaseGeometry) -> BaseGeometry:
+    """Make valid and keep what has an area."""
+    valid = shape if shape.is_valid else shapely.make_valid(shape)
+    parts = [part for part in shapely.get_parts(valid, return_index=False) if part.area > 0]
+    flat = [leaf for part in parts for leaf in shapely.get_parts(part) if leaf.geom_type == "Polygon"]
+    if not flat:
+        raise SourceError("the footprint has no area", remedy="Mend the item's geometry.")
+    return flat[0] if len(flat) == 1 else shapely.union_all(flat)
+
+
+def _cut(shape: BaseGeometry) -> BaseGeometry:
+    """Bring an outline that runs past ±180 back into -180..180, one polygon a side."""
+    west, _, east, _ = shape.bounds
+    if west >= -180 and east <= 180:
+        return shape
+    parts = []
+    for turn in range(int(np.floor((west + 180) / 360)), int(np.ceil((east - 180) / 360)) + 1):
+        side = shape.intersection(shapely.box(turn * 360 - 180, -90, turn * 360 + 180, 90))
+        parts += [leaf for leaf in shapely.get_parts(translate(side, xoff=-360.0 * turn)) if leaf.area > 0]
+    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+
+
+def _as_item_fields(shape: BaseGeometry) -> dict[str, Any]:
+    return {"geometry": shapely.geometry.mapping(shape), "bbox": _bbox(shape)}
+
+
+def _bbox(shape: BaseGeometry) -> list[float]:
+    west, south, east, north = shape.bounds
+    parts = [part.bounds for part in shapely.get_parts(shape)]
+    if west == -180 and east == 180 and not any(part[0] == -180 and part[2] == 180 for part in parts):
+        # It touches the antimeridian from both sides: RFC 7946, section 5.2.
+        west = min(part[0] for part in parts if part[0] >= 0)
+        east = max(part[2] for part in parts if part[2] <= 0)
+    return [float(west), float(south), float(east), float(north)]

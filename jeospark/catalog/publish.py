@@ -1,0 +1,250 @@
+"""The static STAC 1.1 catalogue of a run: a collection in the output folder, an item beside each COG.
+
+Nothing in it tells when it was written: the same plan gives the same bytes.
+"""
+
+import json
+import os.path
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import PurePosixPath
+from typing import Any
+
+from jeospark.catalog.footprint import footprint_of_grid
+from jeospark.model import Outcome, Unit
+from jeospark.output import OutputBand
+from jeospark.storage.publish import write_text_atomic
+
+COLLECTION_FILE = "collection.json"
+RECIPE_FILE = "recipe.json"
+COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
+_EXTENSIONS = {
+    "proj:": "https://stac-extensions.github.io/projection/v2.0.0/schema.json",
+    "raster:": "https://stac-extensions.github.io/raster/v2.0.0/schema.json",
+    "eo:": "https://stac-extensions.github.io/eo/v2.0.0/schema.json",
+    "classification:": "https://stac-extensions.github.io/classification/v2.0.0/schema.json",
+    "processing:": "https://stac-extensions.github.io/processing/v1.2.0/schema.json",
+    "file:": "https://stac-extensions.github.io/file/v2.1.0/schema.json",
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class OutputCollection:
+    """What all results of a run share."""
+
+    collection_id: str
+    title: str
+    description: str
+    folder: str
+    """Output folder: collection, recipe and all COGs lie under it."""
+    bands: tuple[OutputBand, ...]
+    data_type: str
+    """numpy name of the stored type."""
+    recipe_id: str
+    versions: Mapping[str, str]
+    """Version by name of software."""
+    license: str = "other"
+    """SPDX name, or `other`."""
+
+
+def item_href(unit: Unit) -> str:
+    """Where the item of a unit is published: beside its COG."""
+    return str(PurePosixPath(unit.output_href).with_suffix(".json"))
+
+
+def thumbnail_href(unit: Unit) -> str:
+    """Where the quicklook of a unit is published: beside its COG."""
+    return str(PurePosixPath(unit.output_href).with_suffix(".png"))
+
+
+def item_id(unit: Unit) -> str:
+    """`{tile}_{period}`: STAC advises against slashes."""
+    return unit.unit_id.replace("/", "_")
+
+
+def output_item(unit: Unit, outcome: Outcome, collection: OutputCollection) -> dict[str, Any]:
+    """STAC item of one published COG, with its lineage.
+
+    `jeospark:inputs` are the ids of the items it was made from; `jeospark:digest` is the unit's.
+
+    Raises:
+        SourceError: The unit's grid lies outside what its CRS can map.
+    """
+    footprint = footprint_of_grid(unit.crs, unit.transform, unit.shape)
+    properties = {
+        "title": f"{collection.title}, {unit.tile}, {unit.period}",
+        "datetime": None,
+        "start_datetime": _instant(unit.start),
+        "end_datetime": _instant(_last(unit.end)),
+        **_projection(unit),
+        "processing:software": dict(sorted(collection.versions.items())),
+        "jeospark:recipe": collection.recipe_id,
+        "jeospark:digest": unit.digest,
+        "jeospark:inputs": [item.item_id for item in unit.items],
+    }
+    item = {
+        "type": "Feature",
+        "stac_version": "1.1.0",
+        "stac_extensions": [],
+        "id": item_id(unit),
+        "collection": collection.collection_id,
+        "geometry": footprint["geometry"],
+        "bbox": footprint["bbox"],
+        "properties": properties,
+        "links": _item_links(unit, collection),
+        "assets": _assets(unit, outcome, collection),
+    }
+    return item | {"stac_extensions": _extensions(item)}
+
+
+def write_item(unit: Unit, outcome: Outcome, collection: OutputCollection) -> str:
+    """Publish the item of a unit beside its COG; returns its href.
+
+    Raises:
+        DiskFullError: No space is left.
+        OutputUnwritableError: The folder cannot be written.
+        SourceError: See `output_item`.
+    """
+    href = item_href(unit)
+    write_text_atomic(href, _json(output_item(unit, outcome, collection)))
+    return href
+
+
+def write_collection(collection: OutputCollection, units: Iterable[Unit], recipe: Mapping[str, Any]) -> str:
+    """Publish the recipe and the collection with a link to each unit's item; returns the collection's href.
+
+    Args:
+        collection: What the results share.
+        units: Those whose COG and item are published.
+        recipe: The process graph as JSON.
+
+    Raises:
+        DiskFullError: No space is left.
+        OutputUnwritableError: The folder cannot be written.
+    """
+    known = sorted(units, key=lambda unit: unit.unit_id)
+    body: dict[str, Any] = {
+        "type": "Collection",
+        "stac_version": "1.1.0",
+        "stac_extensions": [],
+        "id": collection.collection_id,
+        "title": collection.title,
+        "description": collection.description,
+        "license": collection.license,
+        "extent": _extent(known),
+        "item_assets": {"data": _data_asset(collection), "thumbnail": _thumbnail_asset()},
+        "processing:software": dict(sorted(collection.versions.items())),
+        "jeospark:recipe": collection.recipe_id,
+        "links": _collection_links(known, collection),
+    }
+    root = PurePosixPath(collection.folder)
+    write_text_atomic(str(root / RECIPE_FILE), _json(recipe))
+    write_text_atomic(str(root / COLLECTION_FILE), _json(body | {"stac_extensions": _extensions(body)}))
+    return str(root / COLLECTION_FILE)
+
+
+def _assets(unit: Unit, outcome: Outcome, collection: OutputCollection) -> dict[str, Any]:
+    data = {"href": f"./{PurePosixPath(unit.output_href).name}", **_data_asset(collection)}
+    if outcome.bytes_written:
+        data["file:size"] = outcome.bytes_written
+    share = round(100 * outcome.pixels_valid / outcome.pixels, 4) if outcome.pixels else 0.0
+    data["bands"][0]["statistics"] = {"valid_percent": share}
+    thumbnail = {"href": f"./{PurePosixPath(thumbnail_href(unit)).name}", **_thumbnail_asset()}
+    return {"data": data, "thumbnail": thumbnail}
+
+
+def _data_asset(collection: OutputCollection) -> dict[str, Any]:
+    bands = [_band(band, collection.data_type) for band in collection.bands]
+    return {"type": COG_TYPE, "title": collection.title, "roles": ["data"], "bands": bands}
+
+
+def _thumbnail_asset() -> dict[str, Any]:
+    return {"type": "image/png", "title": "Quicklook", "roles": ["thumbnail"]}
+
+
+def _band(band: OutputBand, data_type: str) -> dict[str, Any]:
+    """A band as STAC writes it; JSON has no NaN, so that nodata becomes the text that STAC gives for it."""
+    fields: dict[str, Any] = {"name": band.name, "data_type": data_type}
+    if band.nodata is not None:
+        whole = float(band.nodata).is_integer()
+        fields["nodata"] = "nan" if band.nodata != band.nodata else int(band.nodata) if whole else band.nodata
+    if band.unit:
+        fields["unit"] = band.unit
+    if not band.classes:
+        fields |= {"raster:scale": band.scale, "raster:offset": band.offset}
+    if band.common_name:
+        fields["eo:common_name"] = band.common_name
+    if band.classes:
+        fields["classification:classes"] = [
+            {"value": item.value, "name": item.name, "color_hint": item.color.removeprefix("#").upper()}
+            for item in band.classes
+        ]
+    return fields
+
+
+def _projection(unit: Unit) -> dict[str, Any]:
+    coded = unit.crs.upper().startswith("EPSG:")
+    crs = {"proj:code": unit.crs.upper()} if coded else {"proj:code": None, "proj:wkt2": unit.crs}
+    return {**crs, "proj:shape": list(unit.shape), "proj:transform": list(unit.transform)}
+
+
+def _item_links(unit: Unit, collection: OutputCollection) -> list[dict[str, str]]:
+    up = os.path.relpath(collection.folder, PurePosixPath(unit.output_href).parent)
+    above = {"href": f"{up}/{COLLECTION_FILE}", "type": "application/json", "title": collection.title}
+    recipe = {"href": f"{up}/{RECIPE_FILE}", "type": "application/json", "title": "Recipe (openEO process graph)"}
+    return [
+        *({"rel": rel, **above} for rel in ("root", "parent", "collection")),
+        {"rel": "processing-expression", **recipe},
+    ]
+
+
+def _collection_links(units: list[Unit], collection: OutputCollection) -> list[dict[str, str]]:
+    items = [
+        {
+            "rel": "item",
+            "href": f"./{os.path.relpath(item_href(unit), collection.folder)}",
+            "type": "application/geo+json",
+            "title": unit.unit_id,
+        }
+        for unit in units
+    ]
+    own = {"rel": "root", "href": f"./{COLLECTION_FILE}", "type": "application/json", "title": collection.title}
+    recipe = {"rel": "processing-expression", "href": f"./{RECIPE_FILE}", "type": "application/json"}
+    return [own, recipe, *items]
+
+
+def _extent(units: list[Unit]) -> dict[str, Any]:
+    grids = sorted({(unit.crs, unit.transform, unit.shape) for unit in units})
+    boxes = [footprint_of_grid(*grid)["bbox"] for grid in grids]
+    first = _instant(min(unit.start for unit in units)) if units else None
+    last = _instant(max(_last(unit.end) for unit in units)) if units else None
+    return {"spatial": {"bbox": [_union(boxes)]}, "temporal": {"interval": [[first, last]]}}
+
+
+def _union(boxes: list[list[float]]) -> list[float]:
+    """Box around boxes; all longitudes where there is none, or where one crosses the antimeridian."""
+    if not boxes:
+        return [-180.0, -90.0, 180.0, 90.0]
+    west, south, east, north = zip(*boxes, strict=True)
+    if any(left > right for left, right in zip(west, east, strict=True)):
+        return [-180.0, min(south), 180.0, max(north)]
+    return [min(west), min(south), max(east), max(north)]
+
+
+def _extensions(body: Mapping[str, Any]) -> list[str]:
+    text = json.dumps(body)
+    return [url for prefix, url in _EXTENSIONS.items() if f'"{prefix}' in text]
+
+
+def _last(end: datetime) -> datetime:
+    """Last whole second before `end`: STAC's intervals include their end."""
+    return end - timedelta(seconds=1)
+
+
+def _instant(moment: datetime) -> str:
+    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _json(body: Mapping[str, Any]) -> str:
+    return json.dumps(body, indent=2, ensure_ascii=False, allow_nan=False) + "\n"

@@ -1,0 +1,43 @@
+"""The command group, and how errors are told."""
+
+import sys
+
+import click
+
+from jeospark.cli.catalog import ingest, items
+from jeospark.cli.inspect import doctor, processes
+from jeospark.cli.results import ledger, report
+from jeospark.cli.runs import plan, resume, run
+from jeospark.cli.view import preview
+from jeospark.errors import JeosparkError
+
+USAGE_ERROR = 2
+
+
+class Commands(click.Group):
+    """A group whose commands tell named errors in one line, and exit with 2."""
+
+    def invoke(self, ctx: click.Context) -> object:
+        """Run the command.
+
+        Raises:
+            SystemExit: The command raised a named error.
+        """
+        try:
+            return super().invoke(ctx)
+        except JeosparkError as error:
+            click.echo(f"{type(error).__name__}: {error}", err=True)
+            sys.exit(USAGE_ERROR)
+
+
+@click.group(cls=Commands)
+@click.version_option(package_name="jeospark")
+def main() -> None:
+    """Earth-observation composites from a catalogue of items, on Spark.
+
+    Start with `jeospark doctor`, then `jeospark ingest`, `jeospark plan` and `jeospark run`.
+    """
+
+
+for command in (doctor, ingest, items, plan, run, resume, ledger, report, preview, processes):
+    main.add_command(command)

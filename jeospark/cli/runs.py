@@ -1,0 +1,51 @@
+"""`jeospark plan`, `jeospark run` and `jeospark resume`."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from jeospark.cli import options
+
+
+@click.command(epilog="Example: jeospark plan ndvi.json --grid EPSG:3035:10 -o out/ndvi")
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@options.running
+def plan(recipe: Path, **given: object) -> None:
+    """Tell what a run of RECIPE (an openEO process graph) would read, make, and need; nothing is run."""
+    from jeospark.engine.explain import explain
+    from jeospark.engine.plan import make_plan
+    from jeospark.engine.session import spark_session
+    from jeospark.settings import Settings
+
+    settings = Settings.load()
+    made = make_plan(spark_session("jeospark plan"), _job(recipe, given))
+    click.echo(explain(made, settings).text())
+
+
+@click.command(epilog="Example: jeospark run ndvi.json --grid EPSG:3035:10 -o out/ndvi")
+@click.argument("recipe", type=click.Path(exists=True, dir_okay=False, path_type=Path))
+@options.running
+def run(recipe: Path, **given: object) -> None:
+    """Run RECIPE (an openEO process graph) and publish COGs, a STAC catalogue, quicklooks and a report.
+
+    What is published already, from the same recipe and items, is not made again.
+    """
+    from jeospark.engine.main import run_job
+
+    sys.exit(run_job(_job(recipe, given)))
+
+
+@click.command(epilog="Example: jeospark resume out/ndvi")
+@click.argument("output", type=click.Path(exists=True, file_okay=False))
+def resume(output: str) -> None:
+    """Do what is missing or failed of the run in the folder OUTPUT."""
+    from jeospark.engine.main import resume_job
+
+    sys.exit(resume_job(str(Path(output).resolve())))
+
+
+def _job(recipe: Path, given: dict[str, object]) -> object:
+    from jeospark.engine.main import make_job
+
+    return make_job(recipe.read_text(encoding="utf-8"), **given)  # type: ignore[arg-type]

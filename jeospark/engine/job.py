@@ -1,0 +1,70 @@
+"""What a run was asked to do: enough to do it again."""
+
+import json
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+
+from jeospark.errors import OutputTakenError
+from jeospark.recipe.graph import ProcessGraph
+from jeospark.storage.publish import exists, read_text, write_text_atomic
+
+FILE = "run.json"
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Job:
+    """A recipe, where its items are, and where its results go."""
+
+    recipe: str
+    """The process graph as JSON."""
+    catalog: str
+    """Root of the catalogue."""
+    grid: str
+    """Text form of the grid."""
+    output: str
+    """Absolute folder of the results; it holds those of one recipe on one grid."""
+    title: str = ""
+    skip_bad_assets: bool = False
+    """True to leave items with a bad asset out of a unit (and say so in the ledger); False to fail the unit."""
+    max_error_ratio: float = 0.0
+    """The share of units that may fail before the run counts as failed."""
+
+    @property
+    def graph(self) -> ProcessGraph:
+        """The recipe, parsed."""
+        return ProcessGraph.from_json(self.recipe)
+
+    def path(self, *parts: str) -> str:
+        """A path below the output folder."""
+        return str(PurePosixPath(self.output, *parts))
+
+    def save(self) -> None:
+        """Write the job into its output folder, for `resume`.
+
+        Raises:
+            OutputTakenError: The folder holds the results of another recipe or grid.
+            OutputUnwritableError: The folder cannot be written.
+        """
+        if exists(self.path(FILE)):
+            held = load_job(self.output)
+            if (held.graph.id, held.grid) != (self.graph.id, self.grid):
+                raise OutputTakenError(
+                    f"the folder holds the results of recipe {held.graph.id[:12]} on grid {held.grid}",
+                    where=self.output,
+                    remedy="Give another folder, or remove this one.",
+                )
+        write_text_atomic(self.path(FILE), json.dumps(asdict(self), indent=1, sort_keys=True))
+
+
+def load_job(output: str) -> Job:
+    """The job whose results are in a folder.
+
+    Raises:
+        OutputTakenError: The folder holds no run.
+    """
+    path = str(PurePosixPath(output, FILE))
+    if not exists(path):
+        raise OutputTakenError(
+            "the folder holds no run to resume", where=output, remedy="Give the output folder of an earlier run."
+        )
+    return Job(**json.loads(read_text(path)))

@@ -1,0 +1,51 @@
+"""The grid that the items of a collection have in common."""
+
+from itertools import islice
+
+from jeospark.catalog.store import Catalog
+from jeospark.errors import EmptySelectionError, GridError
+from jeospark.model import ItemRef, Source
+from jeospark.recipe.analysis import Load
+
+SAMPLE = 1000
+"""Items looked at; a collection with one grid shows it in the first ones."""
+
+
+def native_grid(catalog: str, load: Load) -> str:
+    """Text form of the finest grid on which all items lie, one tile being the extent of an item.
+
+    Raises:
+        EmptySelectionError: No item meets the recipe's filters.
+        GridError: The items lie on several grids, or do not tell theirs.
+    """
+    refs = Catalog(catalog).refs(load.collection, list(load.bands or ()), bbox=load.spatial_extent)
+    grids = {_finest(item) for item in islice(refs, SAMPLE)}
+    if not grids:
+        raise EmptySelectionError(
+            f"no item of '{load.collection}' meets the recipe's extent",
+            where=catalog,
+            remedy="See what there is with `jeospark items`.",
+        )
+    if len(grids) > 1:
+        raise GridError(
+            f"the items of '{load.collection}' lie on {len(grids)} grids, such as {' and '.join(sorted(grids)[:2])}",
+            remedy="Name a grid with `--grid`, such as mgrs, webmercator:12 or EPSG:3035:10.",
+        )
+    return grids.pop()
+
+
+def _finest(item: ItemRef) -> str:
+    placed = [source for source in item.sources if source.crs and source.transform and source.shape]
+    if not placed:
+        raise GridError(
+            f"item '{item.item_id}' does not tell its grid",
+            remedy="Name a grid with `--grid`, such as mgrs, webmercator:12 or EPSG:3035:10.",
+        )
+    return _text(min(placed, key=lambda source: abs((source.transform or (1.0,))[0])))
+
+
+def _text(source: Source) -> str:
+    a, _, c, _, e, f = source.transform or (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
+    rows, cols = source.shape or (1, 1)
+    top = f if e < 0 else f + e * rows
+    return f"{source.crs}:{abs(a)!r}:{rows}x{cols}:{c!r},{top!r}"

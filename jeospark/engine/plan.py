@@ -1,0 +1,210 @@
+"""Recipe × items × grid → a table of units: a DataFrame from first to last, whatever the number of items."""
+
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.dataset as ds
+from pyspark.sql import Column, DataFrame, SparkSession
+from pyspark.sql import functions as F
+from pyspark.sql.pandas.types import from_arrow_schema
+
+from jeospark import grid, periods
+from jeospark.catalog.schema import MGRS, OBSERVATION, SOURCES
+from jeospark.catalog.store import Catalog
+from jeospark.engine.job import Job
+from jeospark.errors import EmptySelectionError
+from jeospark.recipe.analysis import Load, period
+from jeospark.schema import ITEM, UNITS, conform
+from jeospark.storage.publish import exists
+from jeospark.task.program import program
+
+FOLDER = "plan"
+
+ASSIGNED = pa.schema(
+    [*(UNITS.field(name) for name in ("tile", "period", "start", "end", "crs", "transform", "shape")), ("item", ITEM)]
+)
+"""One row an item and tile that it meets."""
+
+OPERATORS: dict[str, Callable[[Column, object], Column]] = {
+    "eq": lambda column, value: column == value,
+    "neq": lambda column, value: column != value,
+    "lt": lambda column, value: column < value,
+    "lte": lambda column, value: column <= value,
+    "gt": lambda column, value: column > value,
+    "gte": lambda column, value: column >= value,
+}
+"""openEO comparison → Spark column."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placing:
+    """What places items on tiles and periods; travels to the workers."""
+
+    grid: str
+    """Text form of the grid."""
+    period: str
+    area: grid.Bbox | None
+    """Only tiles that meet it, and of these only what lies inside; None for whole tiles."""
+    margin: float
+    """Metres around a tile in which pixels still matter to it."""
+
+
+def select_items(spark: SparkSession, path: str, load: Load) -> DataFrame:
+    """The items that a load_collection asks for, with the sources of its bands only.
+
+    Args:
+        spark: The session.
+        path: Items of the collection (GeoParquet).
+        load: Bands, interval and properties wanted; the area is left to `place`.
+
+    Returns:
+        Columns `item` (`schema.ITEM`) and `mgrs`.
+    """
+    items = spark.read.parquet(path)
+    bands = F.col(f"`{SOURCES}`")
+    if load.bands is not None:
+        bands = F.filter(bands, lambda source: source["band"].isin(list(load.bands or ())))
+    item = F.struct(
+        F.col("datetime").cast("timestamp").alias("datetime"),
+        F.col("id").alias("item_id"),
+        F.col(f"`{OBSERVATION}`").alias("observation"),
+        F.col("geometry").alias("footprint"),
+        bands.alias("sources"),
+    )
+    return items.filter(_condition(load, items)).select(item.alias("item"), F.col(f"`{MGRS}`").alias("mgrs"))
+
+
+def _condition(load: Load, items: DataFrame) -> Column:
+    wanted = F.lit(True)
+    if load.temporal_extent is not None:
+        start, end = load.temporal_extent
+        if start is not None:
+            wanted &= F.col("datetime") >= F.lit(start)
+        if end is not None:
+            wanted &= F.col("datetime") < F.lit(end)
+    for name, conditions in load.properties.items():
+        for operator, value in conditions:
+            column = F.col(f"`{name}`") if name in items.columns else F.lit(None)
+            wanted &= OPERATORS[operator](column, value)
+    return wanted
+
+
+def place(items: DataFrame, placing: Placing) -> DataFrame:
+    """One row (`ASSIGNED`) for each item and tile that it meets."""
+
+    def mapper(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        tiles = grid.parse(placing.grid)
+        for batch in batches:
+            if batch.num_rows:
+                yield _place_batch(batch, tiles, placing)
+
+    return items.mapInArrow(mapper, from_arrow_schema(ASSIGNED))
+
+
+def _place_batch(batch: pa.RecordBatch, tiles: grid.Grid, placing: Placing) -> pa.RecordBatch:
+    item, mgrs = batch.column("item"), batch.column("mgrs")
+    footprints = item.field("footprint").to_numpy(zero_copy_only=False)
+    at, names = tiles.assign(grid.grown(footprints, placing.margin), mgrs.to_pylist())
+    boxes = {name: grid.crop(tiles.geobox(name), placing.area) for name in np.unique(names).tolist()}
+    inside = np.array([boxes[name] is not None for name in names.tolist()], np.bool_)
+    at, names = at[inside], names[inside].tolist()
+    when = item.field("datetime").cast(pa.timestamp("s", "UTC")).to_numpy(zero_copy_only=False)[at]
+    labels = periods.labels(placing.period, when).tolist()
+    bounds = {label: periods.bounds(placing.period, label) for label in set(labels)}
+    placements = {name: grid.placement(box) for name, box in boxes.items() if box is not None}
+    columns = {
+        "tile": names,
+        "period": labels,
+        "start": [bounds[label][0] for label in labels],
+        "end": [bounds[label][1] for label in labels],
+        "crs": [placements[name][0] for name in names],
+        "transform": [placements[name][1] for name in names],
+        "shape": [placements[name][2] for name in names],
+    }
+    arrays = [pa.array(values, ASSIGNED.field(name).type) for name, values in columns.items()]
+    placed = pa.RecordBatch.from_arrays([*arrays, item.take(pa.array(at))], names=[*columns, "item"])
+    return conform(placed, ASSIGNED)
+
+
+def gather(placed: DataFrame, recipe_id: str, output: str) -> DataFrame:
+    """Group placed items into units (`UNITS`): one a tile and period.
+
+    Args:
+        placed: Rows of `ASSIGNED`.
+        recipe_id: Goes into the digest.
+        output: Folder of the results.
+    """
+    grouped = placed.groupBy("tile", "period").agg(
+        *(F.first(name).alias(name) for name in ("start", "end", "crs", "transform", "shape")),
+        F.sort_array(F.collect_list("item")).alias("items"),
+    )
+    unit_id = F.concat_ws("/", "tile", "period")
+    href = F.concat(F.lit(f"{output}/"), "tile", F.lit("/"), "tile", F.lit("_"), "period", F.lit(".tif"))
+    pixels = F.struct(F.lit(recipe_id), F.col("crs"), F.col("transform"), F.col("shape"), F.col("items"))
+    return grouped.withColumns(
+        {"unit_id": unit_id, "output_href": href, "digest": F.sha2(F.to_json(pixels), 256)}
+    ).select(*UNITS.names)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """The units of a job."""
+
+    job: Job
+    units: DataFrame
+    """`UNITS`, lazy until it is written, explained or run."""
+
+    def write(self) -> "Plan":
+        """Fix the plan in the job's output folder, where `resume` finds it."""
+        self.units.write.mode("overwrite").parquet(self.job.path(FOLDER))
+        return open_plan(self.units.sparkSession, self.job)
+
+
+def make_plan(spark: SparkSession, job: Job) -> Plan:
+    """Plan a job; nothing is read yet.
+
+    Raises:
+        CollectionNotFoundError: The catalogue has no such collection.
+        ExtentError: The recipe's area is inverted or outside the grid.
+        GridError: The grid is unknown.
+        RecipeError: The recipe cannot be planned.
+    """
+    ready = program(job.recipe)
+    area = ready.load.spatial_extent
+    if area is not None:
+        grid.parse(job.grid).check(area)
+    path = Catalog(job.catalog).items_path(ready.load.collection)
+    placing = Placing(grid=job.grid, period=period(ready.graph), area=area, margin=ready.halo)
+    placed = place(select_items(spark, path, ready.load), placing)
+    return Plan(job, gather(placed, ready.graph.id, job.output))
+
+
+def open_plan(spark: SparkSession, job: Job) -> Plan:
+    """The plan that was written for a job."""
+    return Plan(job, spark.read.schema(from_arrow_schema(UNITS)).parquet(job.path(FOLDER)))
+
+
+def has_plan(job: Job) -> bool:
+    """True where a plan was written for a job."""
+    return exists(job.path(FOLDER, "_SUCCESS"))
+
+
+def plan_size(job: Job) -> tuple[int, int]:
+    """Units and output pixels of the plan that was written for a job.
+
+    Raises:
+        EmptySelectionError: It has none.
+    """
+    units = pixels = 0
+    for batch in ds.dataset(job.path(FOLDER), schema=UNITS, format="parquet").to_batches(columns=["shape"]):
+        shapes = batch.column("shape").flatten().to_numpy().astype(np.int64).reshape(-1, 2)
+        units, pixels = units + len(shapes), pixels + int(shapes.prod(axis=1).sum())
+    if not units:
+        raise EmptySelectionError(
+            "no item of the catalogue meets the recipe's extent and filters",
+            where=job.catalog,
+            remedy="See what there is with `jeospark items`, and widen the filters.",
+        )
+    return units, pixels

@@ -1,0 +1,59 @@
+"""The Spark session, ready for units of work."""
+
+import os
+import sys
+from collections.abc import Mapping
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+from jeospark.engine.java import ensure_java
+
+REQUIRED = {
+    "spark.sql.session.timeZone": "UTC",
+    "spark.sql.execution.arrow.pyspark.enabled": "true",
+    "spark.ui.showConsoleProgress": "false",
+}
+"""What jeospark relies on, wherever the session comes from."""
+
+LOCAL = {
+    "spark.driver.memory": "1g",
+    "spark.driver.host": "127.0.0.1",
+    "spark.driver.bindAddress": "127.0.0.1",
+    "spark.ui.enabled": "false",
+    "spark.sql.shuffle.partitions": "8",
+}
+"""What a session that is started from Python, without spark-submit, adds."""
+
+
+def spark_session(app_name: str, config: Mapping[str, str] | None = None) -> SparkSession:
+    """The running session, or a new one.
+
+    Under spark-submit its own configuration holds; from plain Python a local session starts on all cores.
+
+    Args:
+        app_name: What the cluster's pages call it.
+        config: Spark properties that override the defaults.
+
+    Raises:
+        JavaError: No Java that Spark can use.
+    """
+    submitted = "PYSPARK_GATEWAY_PORT" in os.environ
+    if not submitted:
+        os.environ["JAVA_HOME"] = ensure_java()
+        # Spark starts workers with the `python3` of PATH unless told otherwise before the JVM is up.
+        os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
+    options = {**REQUIRED, **({} if submitted else LOCAL), **(config or {})}
+    builder = SparkSession.builder.appName(app_name)
+    if not submitted and "spark.master" not in options:
+        builder = builder.master("local[*]")
+    for key, value in options.items():
+        builder = builder.config(key, value)
+    session = builder.getOrCreate()
+    session.sparkContext.setLogLevel("ERROR")
+    return session
+
+
+def cores(context: SparkContext) -> int:
+    """How many tasks the session can run at once, as far as it knows now."""
+    return max(int(context.defaultParallelism), 1)

@@ -1,0 +1,187 @@
+"""Recipes as people write them: lazy, fluent, checked at every step, and run on Spark or at once."""
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from jeospark.recipe.graph import ProcessGraph
+
+Bbox = tuple[float, float, float, float]
+REFLECTANCE = {"dtype": "int16", "scale": 0.0001, "nodata": -32768}
+"""Options of `Recipe.save` that keep reflectance and indices to 1e-4 in two bytes."""
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One process and its arguments, in which other steps stand for their results."""
+
+    process: str
+    arguments: Mapping[str, object]
+
+
+class Recipe:
+    """What to compute; nothing is read or computed until `preview`, or `run` of a plan.
+
+    Every method returns a new recipe; a process, argument or label that does not exist fails at once, by name.
+    The processes are openEO's (https://processes.openeo.org/1.2.0/); `process` adds any of them.
+    """
+
+    def __init__(self, step: Step) -> None:
+        self._step = step
+        self.graph = ProcessGraph.from_json(_nodes(step))
+
+    @property
+    def id(self) -> str:
+        """sha256 over the canonical JSON; equal recipes have one id."""
+        return self.graph.id
+
+    @classmethod
+    def from_json(cls, source: str | Path | Mapping[str, object]) -> "Recipe":
+        """Read a process graph from JSON text, a file, or what JSON text parses to.
+
+        Raises:
+            RecipeError: It is no process graph that jeospark can run.
+        """
+        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
+        nodes = json.loads(ProcessGraph.from_json(text).to_json())
+        return cls(_steps(nodes))
+
+    def to_json(self) -> str:
+        """The openEO process graph as JSON."""
+        return self.graph.to_json()
+
+    def process(self, name: str, /, **arguments: object) -> "Recipe":
+        """Apply any process; this recipe becomes its `data`, other recipes may be arguments."""
+        given = {"data": self, **arguments}
+        return Recipe(
+            Step(name, {key: each._step if isinstance(each, Recipe) else each for key, each in given.items()})
+        )
+
+    def filter_bbox(self, west: float, south: float, east: float, north: float) -> "Recipe":
+        """Keep an area, in degrees; west > east crosses the antimeridian."""
+        return self.process("filter_bbox", extent={"west": west, "south": south, "east": east, "north": north})
+
+    def filter_temporal(self, start: str | None, end: str | None) -> "Recipe":
+        """Keep the dates from `start` (inclusive) to `end` (exclusive), RFC 3339."""
+        return self.process("filter_temporal", extent=[start, end])
+
+    def bands(self, *names: str) -> "Recipe":
+        """Keep these bands, in this order."""
+        return self.process("filter_bands", bands=list(names))
+
+    def mask_classes(self, classes: Sequence[int] = (3, 8, 9, 10), band: str = "SCL", dilation: float = 0) -> "Recipe":
+        """Drop the pixels of some classes, and those within `dilation` metres of them."""
+        mask = self.process("class_mask", band=band, classes=list(classes), dilation=dilation)
+        return self.process("mask", mask=mask)
+
+    def mask_bits(self, band: str, bits: Sequence[int], dilation: float = 0) -> "Recipe":
+        """Drop the pixels with any of the quality bits set, and those within `dilation` metres of them."""
+        return self.process("mask", mask=self.process("bit_mask", band=band, bits=list(bits), dilation=dilation))
+
+    def ndvi(self, nir: str = "nir", red: str = "red") -> "Recipe":
+        """The normalised difference vegetation index of two bands, named by band or common name."""
+        return self.process("ndvi", nir=nir, red=red)
+
+    def as_band(self, name: str) -> "Recipe":
+        """Make a cube without bands a cube of one band, so that others can be merged with it."""
+        return self.process("add_dimension", name="bands", label=name, type="bands")
+
+    def rename_bands(self, names: Mapping[str, str]) -> "Recipe":
+        """Rename bands: old name → new name."""
+        return self.process("rename_labels", dimension="bands", source=list(names), target=list(names.values()))
+
+    def reduce(self, reducer: str, dimension: str = "t") -> "Recipe":
+        """Reduce all dates (or bands) to one value by a process such as median, max or count."""
+        return self.process("reduce_dimension", dimension=dimension, reducer=_callback(reducer))
+
+    def aggregate(self, period: str, reducer: str) -> "Recipe":
+        """Reduce the dates of each dekad, month, season or year to one value."""
+        return self.process("aggregate_temporal_period", period=period, reducer=_callback(reducer))
+
+    def merge(self, *others: "Recipe") -> "Recipe":
+        """Put the bands of other recipes beside this one's."""
+        merged = self
+        for other in others:
+            merged = Recipe(Step("merge_cubes", {"cube1": merged._step, "cube2": other._step}))
+        return merged
+
+    def save(self, **options: object) -> "Recipe":
+        """End with a COG a unit; `dtype`, `scale`, `offset`, `nodata`, and `bands` for those that differ."""
+        return self.process("save_result", format="COG", options=options)
+
+    def __repr__(self) -> str:
+        chain = " → ".join(node.process_id for node in self.graph.nodes.values())
+        return f"<Recipe {self.id[:12]}: {chain}>"
+
+
+def load_collection(
+    collection: str,
+    *,
+    bands: Sequence[str],
+    bbox: Bbox | None = None,
+    interval: tuple[str | None, str | None] | None = None,
+    properties: Mapping[str, object] | None = None,
+) -> Recipe:
+    """Begin a recipe with a collection of the catalogue.
+
+    Args:
+        collection: Its id.
+        bands: Names or common names of the bands that the recipe reads.
+        bbox: West, south, east, north in degrees; None for all.
+        interval: Start (inclusive) and end (exclusive), RFC 3339; None for all.
+        properties: Conditions on item properties, as process graphs of one `value`, or numbers and texts to equal.
+    """
+    extent = None if bbox is None else dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+    arguments: dict[str, object] = {
+        "id": collection,
+        "spatial_extent": extent,
+        "temporal_extent": None if interval is None else list(interval),
+        "bands": list(bands),
+    }
+    if properties:
+        arguments["properties"] = dict(properties)
+    return Recipe(Step("load_collection", arguments))
+
+
+def _callback(process: str) -> dict[str, object]:
+    node = {"process_id": process, "arguments": {"data": {"from_parameter": "data"}}, "result": True}
+    return {"process_graph": {process: node}}
+
+
+def _nodes(last: Step) -> dict[str, object]:
+    """The wire form of a chain: a node a step, numbered by process, each once however often it is used."""
+    names: dict[int, str] = {}
+    nodes: dict[str, dict[str, object]] = {}
+    numbers: dict[str, int] = {}
+
+    def name(step: Step) -> str:
+        if id(step) not in names:
+            arguments = {key: reference(value) for key, value in step.arguments.items()}
+            numbers[step.process] = numbers.get(step.process, 0) + 1
+            names[id(step)] = f"{step.process}{numbers[step.process]}"
+            nodes[names[id(step)]] = {"process_id": step.process, "arguments": arguments}
+        return names[id(step)]
+
+    def reference(value: object) -> object:
+        return {"from_node": name(value)} if isinstance(value, Step) else value
+
+    nodes[name(last)]["result"] = True
+    return dict(nodes)
+
+
+def _steps(nodes: Mapping[str, Mapping[str, object]]) -> Step:
+    """The chain of a wire form."""
+    made: dict[str, Step] = {}
+
+    def step(name: str) -> Step:
+        if name not in made:
+            node = nodes[name]
+            arguments = {key: resolved(value) for key, value in node["arguments"].items()}  # type: ignore[attr-defined]
+            made[name] = Step(str(node["process_id"]), arguments)
+        return made[name]
+
+    def resolved(value: object) -> object:
+        return step(str(value["from_node"])) if isinstance(value, dict) and "from_node" in value else value
+
+    return step(next(name for name, node in nodes.items() if node.get("result")))

@@ -1,0 +1,45 @@
+"""Item footprints in the pixels of a target grid."""
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from rasterio.warp import transform
+from shapely import Geometry
+
+from jeospark.raster.placement import Target, parse_crs
+from jeospark.raster.window import Window
+
+MARGIN_DEGREES = 0.01
+"""Catalogued footprints are simplified: pixels up to about a kilometre outside them may exist."""
+SEGMENT_DEGREES = 0.25
+"""Longest edge kept straight when a footprint is projected."""
+LONLAT = "OGC:CRS84"
+
+
+class Footprint:
+    """Where an item may have pixels, asked window by window; an item without a footprint may have them anywhere."""
+
+    def __init__(self, wkb: bytes | None, target: Target) -> None:
+        self._area = None if wkb is None else _in_pixels(wkb, target)
+        if self._area is not None:
+            shapely.prepare(self._area)
+
+    def meets(self, window: Window) -> bool:
+        """True where the item may have pixels in the window."""
+        if self._area is None:
+            return True
+        box = shapely.box(window.col, window.row, window.col + window.cols, window.row + window.rows)
+        return bool(shapely.intersects(self._area, box))
+
+
+def _in_pixels(wkb: bytes, target: Target) -> Geometry | None:
+    area = shapely.segmentize(shapely.buffer(shapely.from_wkb(wkb), MARGIN_DEGREES, quad_segs=2), SEGMENT_DEGREES)
+    inverse = ~target.affine
+
+    def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        xs, ys = (np.asarray(axis) for axis in transform(
+            parse_crs(LONLAT), parse_crs(target.crs), points[:, 0], points[:, 1]))
+        return np.column_stack([inverse.a * xs + inverse.c, inverse.e * ys + inverse.f])
+
+    pixels = shapely.transform(area, project)
+    return pixels if np.isfinite(shapely.bounds(pixels)).all() and shapely.is_valid(pixels) else None

@@ -1,0 +1,156 @@
+"""Where a raster lies, and how its pixels meet those of an output grid."""
+
+from dataclasses import dataclass
+from enum import Enum
+from functools import lru_cache
+from math import isclose
+
+from affine import Affine
+from rasterio.crs import CRS
+from rasterio.errors import CRSError
+from rasterio.io import DatasetReader
+
+from jeospark.errors import NoCrsError, NotRectifiedError
+from jeospark.model import Source, Transform
+
+PIXEL_TOLERANCE = 1e-3
+"""Grids whose pixel edges differ by less than this part of a pixel are one grid: coordinates are rounded in files."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Placement:
+    """A north-up raster on the ground."""
+
+    crs: CRS
+    transform: Affine
+    """Always north-up (e < 0); see `flipped`."""
+    shape: tuple[int, int]
+    """(rows, columns)."""
+    flipped: bool
+    """True where the file holds its southernmost row first."""
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The grid that pixels are wanted on; windows count from its first pixel and may lie outside any tile."""
+
+    crs: str
+    transform: Transform
+
+    @property
+    def affine(self) -> Affine:
+        """The transform as an `affine.Affine`."""
+        return Affine(*self.transform)
+
+
+class Fit(Enum):
+    """How source pixels become target pixels."""
+
+    SAME = "same"
+    """One to one."""
+    REPEAT = "repeat"
+    """A source pixel covers n × n target pixels exactly."""
+    AVERAGE = "average"
+    """n × n source pixels cover a target pixel exactly."""
+    WARP = "warp"
+    """Anything else: another CRS, resolution or phase."""
+
+
+@dataclass(frozen=True, slots=True)
+class Relation:
+    """The fit of a source to a target, with the whole numbers that describe it."""
+
+    fit: Fit
+    factor: int = 1
+    """The n of `Fit.REPEAT` and `Fit.AVERAGE`."""
+    row: int = 0
+    """Target row 0 in pixels of the finer of the two grids, counted from the source's first edge."""
+    col: int = 0
+    """As `row`, for columns."""
+
+
+@lru_cache(maxsize=256)
+def parse_crs(text: str) -> CRS:
+    """The CRS of an `EPSG:nnnn` code or WKT.
+
+    Raises:
+        NoCrsError: The text names no CRS.
+    """
+    try:
+        return CRS.from_user_input(text)
+    except CRSError as error:
+        raise NoCrsError(f"'{text}' is no CRS ({error})", remedy="Give an EPSG code or WKT 2.") from error
+
+
+def locate(dataset: DatasetReader, source: Source) -> Placement:
+    """Place a dataset by its own georeference, or by the catalogue's where the file carries none.
+
+    Raises:
+        NoCrsError: Neither names a CRS.
+        NotRectifiedError: Rotated, sheared, placed by ground control points only, or not placed at all.
+    """
+    transform = _transform(dataset, source)
+    crs = dataset.crs or (parse_crs(source.crs) if source.crs else None)
+    if crs is None:
+        raise NoCrsError(
+            "the raster has no coordinate reference system",
+            where=source.href,
+            remedy="Assign one with `gdal_edit.py -a_srs`, or declare `proj:code` in its STAC item.",
+        )
+    rows, cols = dataset.shape
+    flipped = transform.e > 0
+    if flipped:
+        transform = transform * Affine.translation(0, rows) * Affine.scale(1, -1)
+    return Placement(crs=crs, transform=transform, shape=(rows, cols), flipped=flipped)
+
+
+def _transform(dataset: DatasetReader, source: Source) -> Affine:
+    transform = dataset.transform
+    if transform.is_identity and source.transform is not None:
+        transform = Affine(*source.transform)
+    if transform.is_identity:
+        cause = "is placed by ground control points only" if dataset.gcps[0] else "has no geotransform"
+        raise NotRectifiedError(
+            f"the raster {cause}", where=source.href, remedy="Rectify it first, with `gdalwarp`."
+        )
+    if transform.b or transform.d:
+        raise NotRectifiedError(
+            f"the raster is rotated or sheared (b = {transform.b:g}, d = {transform.d:g})",
+            where=source.href,
+            remedy="Rectify it first, with `gdalwarp`.",
+        )
+    return transform
+
+
+def relate(placement: Placement, target: Target) -> Relation:
+    """How the pixels of a placed raster meet those of the target."""
+    ours, theirs = placement.transform, target.affine
+    if not same_crs(placement.crs, target.crs):
+        return Relation(Fit.WARP)
+    coarser = _whole_ratio(ours, theirs)
+    finer = _whole_ratio(theirs, ours)
+    if coarser is None and finer is None:
+        return Relation(Fit.WARP)
+    unit = theirs if finer is None else ours
+    col = (theirs.c - ours.c) / unit.a
+    row = (theirs.f - ours.f) / unit.e
+    if abs(col - round(col)) > PIXEL_TOLERANCE or abs(row - round(row)) > PIXEL_TOLERANCE:
+        return Relation(Fit.WARP)
+    if finer is None:
+        return Relation(Fit.REPEAT, coarser or 1, round(row), round(col))
+    fit = Fit.SAME if finer == 1 else Fit.AVERAGE
+    return Relation(fit, finer, round(row), round(col))
+
+
+@lru_cache(maxsize=1024)
+def same_crs(crs: CRS, text: str) -> bool:
+    """True where `text` names the CRS `crs`."""
+    return bool(crs == parse_crs(text))
+
+
+def _whole_ratio(coarse: Affine, fine: Affine) -> int | None:
+    """How many pixels of `fine` span one of `coarse`, where that is a whole number and the same on both axes."""
+    across, down = coarse.a / fine.a, coarse.e / fine.e
+    whole = round(across)
+    exact = isclose(across, whole, rel_tol=1e-6) and isclose(down, whole, rel_tol=1e-6)
+    return whole if whole >= 1 and exact else None

@@ -1,0 +1,117 @@
+"""Small PNG pictures of results, transparent where no pixel is usable."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+import rasterio
+from numpy.typing import NDArray
+from rasterio.enums import Resampling
+from rasterio.errors import RasterioError
+
+from jeospark.errors import AssetUnreadableError
+from jeospark.output import OutputBand
+from jeospark.raster.palette import NDVI, NDVI_RANGE, SEQUENTIAL, colored, rgb_of
+from jeospark.storage.publish import publishing
+
+SIZE = 512
+"""Longest side of a picture in pixels."""
+PERCENTILES = (2.0, 98.0)
+"""What becomes the darkest and the brightest."""
+GAMMA = 1.4
+"""Land is dark beside clouds and sand: above 1 brightens the middle."""
+RGB = ("red", "green", "blue")
+
+
+def quicklook(
+    data: NDArray[np.generic], valid: NDArray[np.bool_], bands: Sequence[OutputBand], path: str, size: int = SIZE
+) -> None:
+    """Publish a picture of a result: true colour where it has red, green and blue, else its first band.
+
+    Args:
+        data: Physical values (or class codes), shape (bands, rows, columns), already decimated; every nth pixel is
+            taken where it is larger than `size` still.
+        valid: Same shape; True = usable.
+        bands: What each band is, in order.
+        path: The PNG to publish.
+        size: Longest side in pixels.
+
+    Raises:
+        DiskFullError: See `publishing`.
+        OutputUnwritableError: See `publishing`.
+    """
+    step = -(-max(data.shape[1:]) // size)
+    data, valid = data[:, ::step, ::step], valid[:, ::step, ::step]
+    names = [band.common_name for band in bands]
+    if all(name in names for name in RGB):
+        order = [names.index(name) for name in RGB]
+        _write_png(path, _true_color(data[order], valid[order]), np.logical_and.reduce(valid[order]))
+    else:
+        _write_png(path, _single(data[0], valid[0], bands[0]), valid[0])
+
+
+def quicklook_cog(href: str, bands: Sequence[OutputBand], path: str, size: int = SIZE) -> None:
+    """Publish a picture of a COG, read from its overviews.
+
+    Raises:
+        AssetUnreadableError: The COG cannot be read.
+        DiskFullError: See `publishing`.
+        OutputUnwritableError: See `publishing`.
+    """
+    try:
+        with rasterio.open(href) as dataset:
+            step = max(1.0, max(dataset.shape) / size)
+            shape = (dataset.count, *(max(1, round(side / step)) for side in dataset.shape))
+            stored = dataset.read(out_shape=shape, resampling=Resampling.nearest)
+    except RasterioError as error:
+        raise AssetUnreadableError(f"no picture can be made: {error}", where=href) from error
+    data = np.stack([values * band.scale + band.offset for values, band in zip(stored, bands, strict=True)])
+    valid = np.stack([_usable(values, band) for values, band in zip(stored, bands, strict=True)])
+    quicklook(data, valid, bands, path, size)
+
+
+def _usable(stored: NDArray[np.generic], band: OutputBand) -> NDArray[np.bool_]:
+    finite = np.isfinite(stored.astype(np.float64))
+    return finite if band.nodata is None else np.logical_and(finite, stored != band.nodata)
+
+
+def _true_color(data: NDArray[np.generic], valid: NDArray[np.bool_]) -> NDArray[np.uint8]:
+    """One stretch for the three bands, so that grey stays grey."""
+    low, high = _limits(data, valid)
+    place = np.clip((np.nan_to_num(data.astype(np.float64)) - low) / (high - low), 0.0, 1.0)
+    return np.rint(255 * place ** (1 / GAMMA)).astype(np.uint8)
+
+
+def _single(data: NDArray[np.generic], valid: NDArray[np.bool_], band: OutputBand) -> NDArray[np.uint8]:
+    if band.classes:
+        table = np.zeros((256, 3), dtype=np.uint8)
+        for item in band.classes:
+            table[item.value] = rgb_of(item.color)
+        return np.moveaxis(table[data.astype(np.uint8)], -1, 0)
+    values = data.astype(np.float64)
+    if "ndvi" in band.name.lower():
+        return colored(values, NDVI, *NDVI_RANGE)
+    return colored(values, SEQUENTIAL, *_limits(data, valid))
+
+
+def _limits(data: NDArray[np.generic], valid: NDArray[np.bool_]) -> tuple[float, float]:
+    usable = data[valid].astype(np.float64)
+    if usable.size == 0:
+        return 0.0, 1.0
+    low, high = (float(value) for value in np.percentile(usable, PERCENTILES))
+    return (low, high) if high > low else (low - 0.5, low + 0.5)
+
+
+def _write_png(path: str, rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> None:
+    rows, cols = valid.shape
+    picture = np.concatenate([rgb * valid, np.where(valid, 255, 0)[np.newaxis]]).astype(np.uint8)
+    with publishing(path) as tmp, rasterio.Env(GDAL_PAM_ENABLED="NO"):
+        # Any place will do, PNG keeps none; without one rasterio warns.
+        place = rasterio.Affine(1, 0, 0, 0, -1, rows)
+        with rasterio.open(
+            tmp, "w", driver="PNG", count=4, height=rows, width=cols, dtype="uint8", transform=place
+        ) as dataset:
+            dataset.write(picture)
+            dataset.colorinterp = [rasterio.enums.ColorInterp[name] for name in (*RGB, "alpha")]
+        if not Path(tmp).is_file():
+            raise AssetUnreadableError("GDAL wrote no picture", where=path)

@@ -1,0 +1,118 @@
+"""Resample source pixels onto a grid of another CRS, resolution or phase."""
+
+from collections.abc import Callable
+from math import ceil, floor, hypot
+
+import numpy as np
+from affine import Affine
+from numpy.typing import NDArray
+from rasterio.warp import transform
+
+from jeospark.raster.placement import Placement, Target, parse_crs, same_crs
+from jeospark.raster.window import Window
+from udfs.resample import STEP, average, bilinear, nearest
+
+Decode = Callable[[Window, NDArray[np.generic]], int]
+"""Fills an array with a window of source pixels and tells how many it decoded."""
+
+MARGIN = 2
+"""Source pixels read around the outermost node, for the neighbours that interpolation weighs."""
+
+
+class Warp:
+    """The way from the pixels of a target grid to those of one placed raster."""
+
+    def __init__(self, placement: Placement, target: Target) -> None:
+        self._placement = placement
+        affine = target.affine
+        self._first = (floor(round(affine.c / affine.a, 6)), floor(round(affine.f / affine.e, 6)))
+        self._origin = (
+            round(affine.c - self._first[0] * affine.a, 6),
+            round(affine.f - self._first[1] * affine.e, 6),
+        )
+        self._step = (affine.a, affine.e)
+        self._same = same_crs(placement.crs, target.crs)
+        self._crs = parse_crs(target.crs)
+        self.ratio = self._pixels_spanned(affine)
+        """Source pixels that a target pixel spans, a side."""
+
+    def fill(
+        self, window: Window, out: NDArray[np.generic], decode: Decode, *, nodata: float, linear: bool
+    ) -> int:
+        """Fill `out` with a window of the target grid.
+
+        Args:
+            window: In pixels of the target.
+            out: (rows, cols); float32 with NaN for `linear`.
+            decode: Reads source pixels.
+            nodata: What marks pixels that are not usable.
+            linear: True to interpolate (over averages of whole source pixels, where the target is coarser), False
+                to take the source pixel that holds the centre.
+
+        Returns:
+            How many source pixels were decoded.
+        """
+        row, col = window.row + self._first[1], window.col + self._first[0]
+        us, vs = self._nodes(row // STEP, col // STEP, ceil((row % STEP + window.rows) / STEP), ceil(
+            (col % STEP + window.cols) / STEP))
+        factor = max(floor(self.ratio + 0.25), 1) if linear else 1
+        needed = self._needed(us, vs, factor)
+        if not needed.pixels:
+            out.fill(nodata)
+            return 0
+        source = np.empty((needed.rows, needed.cols), out.dtype)
+        count = decode(needed, source)
+        us, vs = us - needed.col, vs - needed.row
+        if not linear:
+            nearest(source, nodata, us, vs, row % STEP, col % STEP, out)
+            return count
+        if factor > 1:
+            coarse = np.empty((needed.rows // factor, needed.cols // factor), np.float32)
+            average(source, factor, coarse)
+            source, us, vs = coarse, us / factor, vs / factor
+        bilinear(source, us, vs, row % STEP, col % STEP, out)
+        return count
+
+    def _nodes(self, down: int, across: int, rows: int, cols: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Source (columns, rows) at the lattice nodes that enclose `rows` × `cols` cells, from cell (down, across)."""
+        xs = self._origin[0] + np.arange(across, across + cols + 1) * STEP * self._step[0]
+        ys = self._origin[1] + np.arange(down, down + rows + 1) * STEP * self._step[1]
+        x, y = (grid.ravel() for grid in np.meshgrid(xs, ys))
+        if not self._same:
+            x, y = (np.asarray(axis) for axis in transform(self._crs, self._placement.crs, x, y))
+        inverse = ~self._placement.transform
+        us = inverse.a * x + inverse.b * y + inverse.c
+        vs = inverse.d * x + inverse.e * y + inverse.f
+        return us.reshape(rows + 1, cols + 1), vs.reshape(rows + 1, cols + 1)
+
+    def _needed(self, us: NDArray[np.float64], vs: NDArray[np.float64], factor: int) -> Window:
+        """The source window to read: what the nodes enclose and a margin, in whole groups of `factor` pixels."""
+        rows, cols = self._placement.shape
+        if not (np.isfinite(us).any() and np.isfinite(vs).any()):
+            return Window(0, 0, 0, 0)
+        left, right = _span(us, factor, cols)
+        top, bottom = _span(vs, factor, rows)
+        return Window(top, left, bottom - top, right - left)
+
+    def _pixels_spanned(self, affine: Affine) -> float:
+        """Measured at the middle of the source, where it is defined for any target window."""
+        rows, cols = self._placement.shape
+        u, v = cols / 2, rows / 2
+        points = [self._placement.transform * at for at in ((u, v), (u + 1, v), (u, v + 1))]
+        xs, ys = zip(*points, strict=True)
+        if not self._same:
+            xs, ys = transform(self._placement.crs, self._crs, xs, ys)
+        across = hypot(xs[1] - xs[0], ys[1] - ys[0])
+        down = hypot(xs[2] - xs[0], ys[2] - ys[0])
+        return hypot(affine.a, affine.e) / hypot(across, down)
+
+
+def _span(nodes: NDArray[np.float64], factor: int, size: int) -> tuple[int, int]:
+    """First and last source pixel, in whole groups of `factor`, that the nodes reach inside 0 … size."""
+    low, high = np.nanmin(nodes[np.isfinite(nodes)]), np.nanmax(nodes[np.isfinite(nodes)])
+    margin = MARGIN * factor
+    first = floor((max(low, -1e9) - margin) / factor) * factor
+    last = ceil((min(high, 1e9) + margin) / factor) * factor
+    limit = ceil(size / factor) * factor
+    first, last = max(first, 0), min(last, limit)
+    return first, max(last, first)

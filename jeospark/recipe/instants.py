@@ -1,0 +1,59 @@
+"""Instants and intervals of time as openEO writes them (RFC 3339); all in UTC."""
+
+from collections.abc import Sequence
+from datetime import UTC, datetime
+
+from jeospark.recipe.failures import bad_argument
+
+Interval = tuple[datetime | None, datetime | None]
+"""Start, inclusive, and end, exclusive; None = open."""
+
+
+class PeriodLabel(str):
+    """The label of a period, such as 2019-07, which knows when the period starts."""
+
+    __slots__ = ("start",)
+    start: datetime
+
+    def __new__(cls, text: str, start: datetime) -> "PeriodLabel":
+        """Make a label."""
+        label = super().__new__(cls, text)
+        label.start = start
+        return label
+
+    def __getnewargs__(self) -> tuple[str, datetime]:
+        """Let copies and pickles know the start."""
+        return str(self), self.start
+
+
+def instant(text: str) -> datetime:
+    """Read a date or a date and time; without a time zone it is UTC.
+
+    Raises:
+        ArgumentError: The text is neither.
+    """
+    try:
+        when = datetime.fromisoformat(text)
+    except ValueError as error:
+        raise bad_argument("TemporalExtentInvalid", f"'{text}' is no date", remedy="Write it like 2019-07-14.") from error
+    return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
+
+
+def interval(extent: Sequence[object]) -> Interval:
+    """Read a pair of start and end, either of which may be null.
+
+    Raises:
+        ArgumentError: It is no pair, an element is no date, or the end is not after the start.
+    """
+    if len(extent) != 2 or not all(end is None or isinstance(end, str) for end in extent):
+        raise bad_argument("TemporalExtentInvalid", f"{list(extent)} is no pair of a start and an end")
+    start, end = (None if text is None else instant(str(text)) for text in extent)
+    if start is not None and end is not None and start >= end:
+        raise bad_argument("TemporalExtentEmpty", f"{extent[1]} is not after {extent[0]}", remedy="Swap them.")
+    return start, end
+
+
+def holds(period: Interval, when: datetime) -> bool:
+    """Tell whether an instant lies in an interval."""
+    start, end = period
+    return (start is None or when >= start) and (end is None or when < end)

@@ -1,0 +1,99 @@
+"""Puts a report together and publishes it."""
+
+import base64
+import os.path
+from collections.abc import Sequence
+from html import escape
+from importlib.resources import files
+from pathlib import PurePosixPath
+from string import Template
+
+from jeospark.model import Outcome
+from jeospark.report import parts
+from jeospark.report.numbers import Totals, duration, grouped, totals
+from jeospark.report.record import RunInfo
+from jeospark.storage.publish import exists, read_bytes, write_text_atomic
+
+REPORT_FILE = "report.html"
+MAX_PICTURES = 24
+
+
+def write_report(folder: str, run: RunInfo, outcomes: Sequence[Outcome]) -> str:
+    """Publish the report of a run as one HTML file without outside references; returns its href.
+
+    Args:
+        folder: Output folder of the run; quicklooks are looked for beside the COGs, `.png` for `.tif`.
+        run: What the run was.
+        outcomes: One a unit, in any order.
+
+    Raises:
+        DiskFullError: No space is left.
+        OutputUnwritableError: The folder cannot be written.
+    """
+    ordered = sorted(outcomes, key=lambda outcome: (outcome.period, outcome.tile, outcome.unit_id))
+    href = str(PurePosixPath(folder) / REPORT_FILE)
+    write_text_atomic(href, page(folder, run, ordered))
+    return href
+
+
+def page(folder: str, run: RunInfo, outcomes: Sequence[Outcome]) -> str:
+    """The report's HTML; see `write_report`."""
+    sums = totals(outcomes)
+    mood, verdict = _verdict(sums, outcomes)
+    here = files("jeospark.report")
+    return Template(here.joinpath("page.html").read_text(encoding="utf-8")).substitute(
+        title=escape(run.title),
+        style=here.joinpath("style.css").read_text(encoding="utf-8"),
+        mood=mood,
+        verdict=escape(verdict),
+        when=escape(f"Started {run.started:%d %B %Y, %H:%M} UTC, took {duration(run.seconds)}"),
+        body=_body(folder, run, outcomes, sums),
+        footer=f"Results are in <code>{escape(folder)}</code>.",
+    )
+
+
+def _body(folder: str, run: RunInfo, outcomes: Sequence[Outcome], sums: Totals) -> str:
+    return "\n".join(
+        (
+            parts.figures(run, sums),
+            parts.errors(outcomes),
+            parts.coverage(run, outcomes),
+            parts.pictures(*_pictures(folder, outcomes)),
+            _pair(parts.seconds(sums), parts.slowest(outcomes)),
+            _pair(parts.recipe(run), parts.provenance(run)),
+            parts.again(run),
+        )
+    )
+
+
+def _pair(*boxes: str) -> str:
+    return f'<div class="pair">{"".join(boxes)}</div>'
+
+
+def _verdict(sums: Totals, outcomes: Sequence[Outcome]) -> tuple[str, str]:
+    """Mood (CSS class) and sentence."""
+    published = f"{grouped(sums.statuses['done'] + sums.statuses['skipped'])} of {grouped(sums.units)} units"
+    told = f"{published} are published"
+    if sums.statuses["empty"]:
+        told += f", {grouped(sums.statuses['empty'])} had no usable pixel"
+    if sums.statuses["failed"]:
+        return "bad", f"{told}, {grouped(sums.statuses['failed'])} failed."
+    left_out = sum(len(outcome.rejects) for outcome in outcomes)
+    if left_out:
+        return "warn", f"{told}; {grouped(left_out)} bad assets were left out."
+    return "good", f"{told}."
+
+
+def _pictures(folder: str, outcomes: Sequence[Outcome]) -> tuple[list[tuple[Outcome, str, str]], int]:
+    """At most `MAX_PICTURES` quicklooks, evenly taken, and how many are left."""
+    with_href = [outcome for outcome in outcomes if outcome.href and outcome.status in ("done", "skipped")]
+    step = max(1.0, len(with_href) / MAX_PICTURES)
+    chosen = [with_href[int(index * step)] for index in range(min(len(with_href), MAX_PICTURES))]
+    shown = []
+    for outcome in chosen:
+        href = outcome.href or ""
+        quicklook = str(PurePosixPath(href).with_suffix(".png"))
+        if exists(quicklook):
+            uri = "data:image/png;base64," + base64.b64encode(read_bytes(quicklook)).decode("ascii")
+            shown.append((outcome, os.path.relpath(href, folder), uri))
+    return shown, len(with_href) - len(shown)

@@ -1,0 +1,181 @@
+"""The sections of a report, each a piece of HTML from figures; everything that comes from outside is escaped."""
+
+from collections.abc import Mapping, Sequence
+from html import escape
+
+from jeospark.model import Outcome
+from jeospark.report.chain import steps
+from jeospark.report.numbers import Totals, duration, grouped, percent, short, size, valid_share
+from jeospark.report.record import RunInfo
+from jeospark.report.svg import MAX_COLUMNS, MAX_ROWS, coverage_map, matrix
+
+MAX_ERRORS = 200
+OPEN_ERRORS = 8
+"""Rows that are seen without a click."""
+WIDE = 24
+"""Periods from which the matrix takes the whole width."""
+MAX_SLOW = 10
+_LEGEND = (
+    ("s0", "nothing usable"), ("s1", "up to 20 %"), ("s2", "40 %"), ("s3", "60 %"), ("s4", "80 %"), ("s5", "100 %"),
+    ("kept", "unchanged"), ("failed", "failed (red outline: some of it)"),
+)  # fmt: skip
+
+
+def section(title: str, body: str) -> str:
+    """A titled box."""
+    return f"<section><h2>{escape(title)}</h2>{body}</section>"
+
+
+def figures(run: RunInfo, sums: Totals) -> str:
+    """The run in eight numbers."""
+    counts = sums.statuses
+    rate = sums.pixels_read / run.seconds if run.seconds else 0.0
+    skipped = sums.pixels_skipped / max(sums.pixels_skipped + sums.pixels_read, 1)
+    cells = (
+        ("Units done", grouped(counts["done"]), f"of {grouped(sums.units)}"),
+        ("Unchanged", grouped(counts["skipped"]), "published before"),
+        ("Empty", grouped(counts["empty"]), "no usable pixel"),
+        ("Failed", grouped(counts["failed"]), "see below" if counts["failed"] else ""),
+        ("Wall time", duration(run.seconds), f"{run.cores} at a time"),
+        ("Read", f"{short(sums.pixels_read)}px", f"{percent(skipped)} of it all was masked, never decoded"),
+        ("Rate", f"{short(rate)}px/s", "source pixels, wall time"),
+        ("Written", size(sums.bytes_written), f"{short(sums.pixels)}px of results"),
+    )
+    body = "".join(
+        f"<div><dt>{name}</dt><dd>{value}<small>{escape(note)}</small></dd></div>" for name, value, note in cells
+    )
+    return f'<section class="figures" aria-label="Figures">{body}</section>'
+
+
+def coverage(run: RunInfo, outcomes: Sequence[Outcome]) -> str:
+    """Where and when results are usable."""
+    by_tile: dict[str, list[Outcome]] = {}
+    for outcome in outcomes:
+        by_tile.setdefault(outcome.tile, []).append(outcome)
+    legend = "".join(f'<li><i class="{name}"></i>{text}</li>' for name, text in _LEGEND)
+    legend = f'<ul class="legend" aria-label="Share of usable pixels">{legend}</ul>'
+    boxes = [section("Usable pixels by tile", coverage_map(run.tiles, by_tile) + legend)] if run.tiles else []
+    periods = {outcome.period for outcome in outcomes}
+    if outcomes:
+        cut = len(by_tile) > MAX_ROWS or len(periods) > MAX_COLUMNS
+        note = f"The first {MAX_ROWS} tiles and {MAX_COLUMNS} periods are drawn; the ledger has all." if cut else ""
+        drawing = f'<div class="scroll">{matrix(outcomes)}</div>{_note(note)}'
+        boxes.append(section("Usable pixels by tile and period", drawing))
+    return "".join(boxes) if len(periods) >= WIDE else f'<div class="pair">{"".join(boxes)}</div>'
+
+
+def seconds(sums: Totals) -> str:
+    """Where the workers' time went."""
+    whole = sum(sums.phases.values()) or 1.0
+    shown = {name: value for name, value in sums.phases.items() if value > 0}
+    bar = "".join(f'<i class="{name}" style="width:{100 * value / whole:.2f}%"></i>' for name, value in shown.items())
+    rows = "".join(
+        f'<tr><td><i class="{name}"></i>{name}</td><td class="n">{duration(value)}</td>'
+        f'<td class="n">{percent(value / whole)}</td></tr>'
+        for name, value in sums.phases.items()
+    )
+    head = '<tr><th>Phase</th><th class="n">Worker time</th><th class="n">Share</th></tr>'
+    note = f"Largest worker process: {grouped(sums.peak_mb)} MiB. Hosts: {sums.hosts}." if sums.peak_mb else ""
+    return section("Where the time went", f'<div class="bar">{bar}</div><table>{head}{rows}</table>{_note(note)}')
+
+
+def slowest(outcomes: Sequence[Outcome]) -> str:
+    """The units that took longest."""
+    longest = sorted(outcomes, key=lambda outcome: (-outcome.seconds, outcome.unit_id))[:MAX_SLOW]
+    rows = [
+        f'<tr><td>{escape(outcome.unit_id)}</td><td class="n">{duration(outcome.seconds)}</td>'
+        f'<td class="n">{outcome.items}</td><td class="n">{short(outcome.pixels_read)}px</td></tr>'
+        for outcome in longest
+        if outcome.seconds > 0
+    ]
+    head = '<tr><th>Unit</th><th class="n">Time</th><th class="n">Items</th><th class="n">Read</th></tr>'
+    return section("Slowest units", _table(head, rows)) if rows else ""
+
+
+def errors(outcomes: Sequence[Outcome]) -> str:
+    """What failed, and what was left out, each with its cause."""
+    rows = [row for outcome in outcomes for row in _error_rows(outcome)]
+    if not rows:
+        return ""
+    note = f"{grouped(len(rows) - MAX_ERRORS)} more are in the ledger." if len(rows) > MAX_ERRORS else ""
+    head = "<tr><th>Unit</th><th>Result</th><th>Item</th><th>Band</th><th>Error</th><th>What happened</th></tr>"
+    seen, folded = rows[:OPEN_ERRORS], rows[OPEN_ERRORS:MAX_ERRORS]
+    more = f"<details><summary>{len(folded)} more</summary>{_table(head, folded)}</details>" if folded else ""
+    return section("Errors", _table(head, seen) + more + _note(note))
+
+
+def _table(head: str, rows: Sequence[str]) -> str:
+    return f'<div class="scroll"><table>{head}{"".join(rows)}</table></div>'
+
+
+def _error_rows(outcome: Outcome) -> list[str]:
+    rows = []
+    if outcome.status == "failed" and not outcome.rejects:
+        facts = (outcome.item_id, outcome.band, outcome.error, outcome.message)
+        rows.append(_error_row(outcome, facts))
+    rows += [_error_row(outcome, (bad.item_id, bad.band, bad.error, bad.message)) for bad in outcome.rejects]
+    return rows
+
+
+def _error_row(outcome: Outcome, facts: tuple[str | None, ...]) -> str:
+    item, band, error, message = (escape(fact or "") for fact in facts)
+    failed = outcome.status == "failed"
+    word = '<td class="failed-word">failed</td>' if failed else '<td class="left-word">left out</td>'
+    return (
+        f'<tr><td class="unit">{escape(outcome.unit_id)}</td>{word}<td>{item}</td><td>{band}</td>'
+        f'<td><code>{error}</code></td><td class="message">{message}</td></tr>'
+    )
+
+
+def pictures(shown: Sequence[tuple[Outcome, str, str]], left: int) -> str:
+    """Quicklooks: (outcome, href of the COG seen from the report, picture as data URI)."""
+    if not shown:
+        return ""
+    note = f"{grouped(left)} more lie beside their COGs." if left else ""
+    body = "".join(_picture(*each) for each in shown)
+    return section("Pictures", f'<div class="pictures">{body}</div>{_note(note)}')
+
+
+def _picture(outcome: Outcome, href: str, uri: str) -> str:
+    share = valid_share([outcome])
+    name = escape(outcome.unit_id)
+    told = "" if share is None else percent(share)
+    return (
+        f'<figure><a href="{escape(href)}"><img src="{uri}" alt="Quicklook of {name}"></a>'
+        f"<figcaption><b>{name}</b><span>{told}</span></figcaption></figure>"
+    )
+
+
+def recipe(run: RunInfo) -> str:
+    """What was computed."""
+    chain = "".join(
+        f"<li><b>{escape(process)}</b><span>{escape(arguments)}</span></li>"
+        for process, arguments in steps(run.recipe_json)
+    )
+    raw = f"<details><summary>openEO process graph (JSON)</summary><pre>{escape(run.recipe_json)}</pre></details>"
+    return section("Recipe", f'<ol class="chain">{chain}</ol>{raw}')
+
+
+def provenance(run: RunInfo) -> str:
+    """Inputs, grid, recipe id and software."""
+    facts = {**run.inputs, "Grid": run.grid, "Period": run.period, "Recipe id": run.recipe_id}
+    body = _facts(facts) + '<h2 style="margin-top:20px">Software</h2>' + _facts(run.versions)
+    return section("Inputs", body)
+
+
+def again(run: RunInfo) -> str:
+    """How to repeat the run, and how to finish it."""
+    return section(
+        "Run again",
+        f"The same run:<pre>{escape(run.command)}</pre>"
+        f"Only what is missing or failed:<pre>{escape(run.resume_command)}</pre>",
+    )
+
+
+def _facts(facts: Mapping[str, str]) -> str:
+    rows = "".join(f"<dt>{escape(name)}</dt><dd>{escape(value)}</dd>" for name, value in facts.items())
+    return f'<dl class="facts">{rows}</dl>'
+
+
+def _note(text: str) -> str:
+    return f'<p class="note">{escape(text)}</p>' if text else ""

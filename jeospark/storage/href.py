@@ -1,0 +1,80 @@
+"""The one place that turns an href into what GDAL opens, and settings into GDAL's options."""
+
+from urllib.parse import unquote, urlsplit
+
+from jeospark.errors import AssetUnreadableError
+from jeospark.settings import Settings
+
+_HTTP_OPTIONS: dict[str, str] = {
+    "GDAL_HTTP_MAX_RETRY": "5",
+    "GDAL_HTTP_RETRY_DELAY": "1",
+    # GDAL's own list of codes leaves out a refused connection, which is what a restarting server gives.
+    "GDAL_HTTP_RETRY_CODES": "ALL",
+    "GDAL_HTTP_CONNECTTIMEOUT": "5",
+    "GDAL_HTTP_TIMEOUT": "60",
+    "GDAL_HTTP_LOW_SPEED_TIME": "10",
+    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
+    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+}
+
+
+def gdal_path(href: str, variable: str | None = None) -> str:
+    """Name under which GDAL opens an asset.
+
+    Args:
+        href: Absolute path, `file://`, `http(s)://`, `s3://`, or one of GDAL's own `/vsi…` names.
+        variable: netCDF variable inside the file; None for a plain raster.
+
+    Raises:
+        AssetUnreadableError: GDAL has no reader for the href's scheme.
+    """
+    path = _file_path(href)
+    return path if variable is None else f'NETCDF:"{path}":{variable}'
+
+
+def _file_path(href: str) -> str:
+    scheme = href_scheme(href)
+    if scheme in ("http", "https"):
+        return f"/vsicurl/{href}"
+    if scheme == "s3":
+        return f"/vsis3/{href.removeprefix('s3://')}"
+    return local_path(href, scheme)
+
+
+def local_path(href: str, scheme: str) -> str:
+    """Path of an href that is on a mounted file system.
+
+    Raises:
+        AssetUnreadableError: The scheme is neither `file` nor empty.
+    """
+    if scheme == "":
+        return href
+    if scheme == "file":
+        return unquote(urlsplit(href).path)
+    raise AssetUnreadableError(
+        f"no reader for '{scheme}://'", where=href, remedy="Use a mounted path, http(s):// or s3://."
+    )
+
+
+def href_scheme(href: str) -> str:
+    """Scheme in lower case, empty for a path."""
+    head, separator, _ = href.partition("://")
+    return head.lower() if separator and head.isalnum() else ""
+
+
+def gdal_options(settings: Settings) -> dict[str, str | int]:
+    """GDAL's configuration in every process that reads or writes pixels, for `rasterio.Env(**options)`.
+
+    `VSI_CACHE` stays off: it holds up to 25 MB for each open file and takes local files off their fast path;
+    `/vsicurl` has its own cache for the whole process, and the block cache holds what is decoded.
+    """
+    return {
+        # rasterio hands a whole number to GDALSetCacheMax, which takes bytes; GDAL's own variable would be in MB.
+        "GDAL_CACHEMAX": settings.gdal_cache_mb << 20,
+        "GDAL_DISABLE_READDIR_ON_OPEN": "EMPTY_DIR",
+        # Rows stay in the order of the file; the catalogue's transform says which way they run.
+        "GDAL_NETCDF_BOTTOMUP": "NO",
+        "GDAL_NUM_THREADS": "1",
+        "VSI_CACHE": "FALSE",
+        **_HTTP_OPTIONS,
+    }

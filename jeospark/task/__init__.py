@@ -1,0 +1,1 @@
+"""One unit of work: read, evaluate, write, tell the outcome; no Spark here."""

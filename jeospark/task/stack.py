@@ -1,0 +1,122 @@
+"""The pixels of one band over the observations of a unit, in one window, as stored."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from time import perf_counter
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jeospark.raster.window import Window, split
+from jeospark.task.observation import Observation
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Stack:
+    """Numbers as stored, and what they mean."""
+
+    data: NDArray[np.generic]
+    """(t, rows, cols)."""
+    nodata: float
+    """Marks what is not usable; NaN for floats."""
+    scales: NDArray[np.float32]
+    """(t,); physical = stored · scale + offset."""
+    offsets: NDArray[np.float32]
+    """(t,), see `scales`."""
+
+    def valid(self) -> NDArray[np.bool_]:
+        """(t, rows, cols), True = usable."""
+        return ~np.isnan(self.data) if np.isnan(self.nodata) else self.data != self.nodata
+
+    def physical(self, out: NDArray[np.float32]) -> None:
+        """Fill `out` (t, rows, cols) with physical values; what is not usable gets a meaningless number."""
+        np.multiply(self.data, self.scales[:, None, None], out=out, casting="unsafe", dtype=np.float32)
+        out += self.offsets[:, None, None]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What reading cost so far."""
+
+    pixels_read: int = 0
+    pixels_skipped: int = 0
+    seconds_read: float = 0.0
+    seconds_warp: float = 0.0
+    """Part of `seconds_read`."""
+    seconds_compute: float = 0.0
+    seconds_write: float = 0.0
+
+
+def read_stack(
+    observations: Sequence[Observation],
+    band: str,
+    window: Window,
+    tally: Tally,
+    usable: NDArray[np.bool_] | None = None,
+) -> Stack:
+    """Read one band of all observations in a window.
+
+    Args:
+        observations: In time order.
+        band: Which band.
+        window: Where, on the target grid.
+        tally: Gets the pixels read and skipped, and the seconds.
+        usable: (t, rows, cols) of the window, True where a pixel can still matter; blocks without one are not
+            decoded and stay nodata. None where all can.
+
+    Raises:
+        BadAssetError: An asset cannot be used.
+    """
+    started = perf_counter()
+    wanted = [
+        each.meets(window) and (usable is None or bool(usable[at].any())) for at, each in enumerate(observations)
+    ]
+    stack = _allocate(observations, wanted, band, window)
+    for at, observation in enumerate(observations):
+        if wanted[at]:
+            _read_layer(observation, band, window, stack.data[at], None if usable is None else usable[at], tally)
+        else:
+            tally.pixels_skipped += window.pixels
+    tally.seconds_read += perf_counter() - started
+    return stack
+
+
+def _allocate(observations: Sequence[Observation], wanted: Sequence[bool], band: str, window: Window) -> Stack:
+    encodings = [each.encoding(band) if want else None for each, want in zip(observations, wanted, strict=True)]
+    known = [encoding for encoding in encodings if encoding is not None]
+    stored = {(encoding.dtype, str(encoding.nodata)) for encoding in known}
+    dtype, nodata = (known[0].dtype, known[0].nodata) if len(stored) == 1 else (np.dtype(np.float32), np.nan)
+    shape = (len(observations), window.rows, window.cols)
+    return Stack(
+        data=np.full(shape, nodata, dtype),
+        nodata=nodata,
+        scales=np.array([1.0 if each is None else each.scale for each in encodings], np.float32),
+        offsets=np.array([0.0 if each is None else each.offset for each in encodings], np.float32),
+    )
+
+
+def _read_layer(
+    observation: Observation,
+    band: str,
+    window: Window,
+    out: NDArray[np.generic],
+    usable: NDArray[np.bool_] | None,
+    tally: Tally,
+) -> None:
+    for part in _parts(observation, band, window, usable):
+        into = out[part.within(window)]
+        tally.pixels_read += observation.read(band, part, into)
+        tally.pixels_skipped -= part.pixels
+    tally.pixels_skipped += window.pixels
+
+
+def _parts(observation: Observation, band: str, window: Window, usable: NDArray[np.bool_] | None) -> list[Window]:
+    """The window itself, or those of the file's blocks in it that hold a usable pixel."""
+    if usable is None or usable.all():
+        return [window]
+    reader = observation.fragments[0].reader(band)
+    (rows, cols), (row, col) = reader.block, reader.phase
+    shifted = Window(window.row - row, window.col - col, window.rows, window.cols)
+    blocks = [Window(each.row + row, each.col + col, each.rows, each.cols) for each in split(shifted, rows, cols)]
+    needed = [each for each in blocks if usable[each.within(window)].any()]
+    return [window] if len(needed) == len(blocks) else needed

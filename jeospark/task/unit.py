@@ -1,0 +1,172 @@
+"""Run one unit: read, evaluate, write, publish, and tell what happened; a unit fails alone."""
+
+import json
+import resource
+import socket
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from time import perf_counter
+
+from jeospark.catalog.publish import OutputCollection, item_href, thumbnail_href, write_item
+from jeospark.model import Outcome, Reject, Unit
+from jeospark.raster.cog import CogWriter
+from jeospark.raster.datasets import Datasets
+from jeospark.raster.placement import Target
+from jeospark.raster.quicklook import quicklook_cog
+from jeospark.settings import Settings
+from jeospark.storage.publish import exists, publishing, read_text
+from jeospark.task.evaluate import Evaluation
+from jeospark.task.observation import BadAssetError, Fragment
+from jeospark.task.product import stored
+from jeospark.task.program import Program
+
+MIB = 1 << 20
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Orders:
+    """What the units of a run have in common."""
+
+    program: Program
+    product: OutputCollection
+    settings: Settings
+    skip_bad_assets: bool
+    """True to leave items with a bad asset out of a unit; False to fail the unit."""
+
+
+def run_unit(unit: Unit, orders: Orders) -> Outcome:
+    """Make and publish one unit, unless it is published already.
+
+    Returns:
+        What happened; every failure becomes an outcome, none is raised.
+    """
+    clock = perf_counter()
+    base = Outcome(
+        unit_id=unit.unit_id, tile=unit.tile, period=unit.period, status="failed", digest=unit.digest,
+        items=len(unit.items), pixels=unit.shape[0] * unit.shape[1], host=socket.gethostname(),
+        started=datetime.now(UTC),
+    )  # fmt: skip
+    try:
+        outcome = _run(unit, orders, base)
+    except Exception as error:  # noqa: BLE001 - the one place where any failure becomes a row of the ledger
+        outcome = replace(base, error=type(error).__name__, message=f"unit {unit.unit_id}: {error}")
+    return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
+
+
+def is_published(unit: Unit) -> bool:
+    """True where the unit's result is complete and was made from the same recipe and items.
+
+    The item is published last of a unit's files, so that it marks them complete.
+    """
+    href = item_href(unit)
+    if not (exists(href) and exists(unit.output_href)):
+        return False
+    return bool(json.loads(read_text(href))["properties"].get("jeospark:digest") == unit.digest)
+
+
+def peak_mb() -> float:
+    """Peak resident memory of this process so far, MiB."""
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def _run(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
+    if is_published(unit):
+        return replace(base, status="skipped", href=unit.output_href)
+    rejects: tuple[Reject, ...] = ()
+    while unit.items:
+        try:
+            return replace(_make(unit, orders, base), rejects=rejects)
+        except BadAssetError as error:
+            rejects = (*rejects, error.reject)
+            if not orders.skip_bad_assets:
+                return _failed(base, (*rejects, *_others(unit, orders, error.reject)))
+            left = tuple(item for item in unit.items if item.item_id != error.reject.item_id)
+            unit = replace(unit, items=left)
+    return _failed(base, rejects)
+
+
+def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
+    """Make the unit of its items from the first window on: a result is never made of two selections."""
+    with Datasets(orders.settings.open_datasets) as datasets:
+        evaluation = Evaluation(
+            orders.program,
+            unit.items,
+            Target(unit.crs, unit.transform),
+            unit.shape,
+            datasets,
+            budget=orders.settings.worker_memory_mb * MIB // 2,
+        )
+        with publishing(unit.output_href) as path:
+            valid, size = _write(path, unit, orders, evaluation)
+    tally = evaluation.tally
+    outcome = replace(
+        base,
+        status="done" if valid else "empty",
+        href=unit.output_href,
+        pixels_read=tally.pixels_read,
+        pixels_skipped=tally.pixels_skipped,
+        pixels_valid=valid,
+        bytes_written=size,
+        seconds_read=tally.seconds_read - tally.seconds_warp,
+        seconds_warp=tally.seconds_warp,
+        seconds_compute=tally.seconds_compute,
+        seconds_write=tally.seconds_write,
+    )
+    quicklook_cog(unit.output_href, orders.product.bands, thumbnail_href(unit))
+    write_item(unit, outcome, orders.product)
+    return outcome
+
+
+def _write(path: str, unit: Unit, orders: Orders, evaluation: Evaluation) -> tuple[int, int]:
+    """Write the COG; returns the usable pixels of its first band, and its bytes."""
+    product, settings, valid = orders.product, orders.settings, 0
+    with CogWriter(
+        path,
+        shape=unit.shape,
+        dtype=product.data_type,
+        bands=product.bands,
+        crs=unit.crs,
+        transform=unit.transform,
+        scratch=settings.scratch,
+        memory_limit=settings.worker_memory_mb * MIB // 2,
+        tags={"JEOSPARK_RECIPE": product.recipe_id, "JEOSPARK_DIGEST": unit.digest},
+    ) as writer:
+        for pixels in evaluation:
+            started = perf_counter()
+            valid += int(pixels.valid[0].sum())
+            writer.write(pixels.window, stored(pixels, product))
+            evaluation.tally.seconds_write += perf_counter() - started
+        started = perf_counter()
+        size = writer.finish()
+        evaluation.tally.seconds_write += perf_counter() - started
+    return valid, size
+
+
+def _others(unit: Unit, orders: Orders, known: Reject) -> Iterator[Reject]:
+    """The other assets of a failed unit that cannot even be opened, so that they are mended in one go."""
+    program = orders.program
+    with Datasets(orders.settings.open_datasets) as datasets:
+        for item in unit.items:
+            fragment = Fragment(
+                item, datasets, Target(unit.crs, unit.transform), classes=program.classes, overviews=False
+            )
+            for band in program.bands:
+                try:
+                    fragment.reader(band)
+                except BadAssetError as error:
+                    if error.reject != known:
+                        yield error.reject
+
+
+def _failed(base: Outcome, rejects: tuple[Reject, ...]) -> Outcome:
+    first = rejects[0]
+    return replace(
+        base,
+        error=first.error,
+        message=f"unit {base.unit_id}, item {first.item_id}, band {first.band}: {first.message}",
+        item_id=first.item_id,
+        band=first.band,
+        asset=first.asset,
+        rejects=rejects,
+    )

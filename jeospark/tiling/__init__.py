@@ -1,0 +1,1 @@
+"""How the Earth is cut into output tiles, in plain numbers; `jeospark.grid` makes GeoBoxes of them."""

@@ -1,0 +1,147 @@
+"""Areas asked for, and the pixels that serve them."""
+
+from dataclasses import dataclass
+from functools import cache
+from math import ceil, floor
+
+import numpy as np
+from pyproj import CRS
+from pyproj.exceptions import CRSError
+
+from jeospark.errors import ExtentError, GridError
+from jeospark.model import Transform
+from jeospark.tiling.footprints import LONLAT, Floats, projected_bounds, reprojected_bounds
+
+SNAP = 1e-6
+"""Part of a pixel that counts as rounding when an area is fitted to pixels."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class BBox:
+    """A rectangle of a CRS; in degrees, west > east crosses the antimeridian."""
+
+    west: float
+    south: float
+    east: float
+    north: float
+    crs: str = LONLAT
+    """Any text that PROJ understands; x comes before y."""
+
+    def __post_init__(self) -> None:
+        """Check what the constructor was given."""
+        edges = (self.west, self.south, self.east, self.north)
+        if not all(np.isfinite(edges)):
+            raise ExtentError(f"the area {edges} has an edge that is no number")
+        # Compared as projected: in degrees, an area may run eastwards over the antimeridian.
+        if self.south >= self.north or self.west == self.east or (self.west > self.east and not self._degrees):
+            raise ExtentError(f"the area {edges} is inverted or empty", remedy="Give west, south, east, north.")
+        if self._degrees and not (
+            max(abs(self.south), abs(self.north)) <= 90 and abs(self.west) <= 360 >= abs(self.east)
+        ):
+            raise ExtentError(
+                f"the area {edges} is not on the Earth", remedy="Give degrees, longitude first, or a CRS."
+            )
+
+    @property
+    def lonlat(self) -> tuple[float, float, float, float]:
+        """West, south, east, north in degrees; west > east crosses the antimeridian."""
+        if self._degrees:
+            return self.west, self.south, self.east, self.north
+        west, south, east, north = reprojected_bounds(self.crs, LONLAT, self._edges())[0].tolist()
+        return west, south, east, north
+
+    def bounds_in(self, crs: str) -> tuple[float, float, float, float]:
+        """Bound the area in another CRS: least x, least y, greatest x, greatest y; NaN where it has no place there."""
+        if same_crs(self.crs, crs) and self.west < self.east:
+            return self.west, self.south, self.east, self.north
+        if self._degrees:
+            x0, y0, x1, y1 = (float(edge[0]) for edge in projected_bounds(crs, *self._edges().T))
+        else:
+            x0, y0, x1, y1 = reprojected_bounds(self.crs, crs, self._edges())[0].tolist()
+        return x0, y0, x1, y1
+
+    def _edges(self) -> Floats:
+        return np.array([[self.west, self.south, self.east, self.north]])
+
+    @property
+    def _degrees(self) -> bool:
+        return known_crs(self.crs).is_geographic
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PixelExtent:
+    """Where the pixels of a tile, or of a part of it, lie."""
+
+    crs: str
+    transform: Transform
+    shape: tuple[int, int]
+    """(rows, columns)."""
+
+    @property
+    def bounds(self) -> tuple[float, float, float, float]:
+        """Least x, least y, greatest x, greatest y."""
+        a, _, c, _, e, f = self.transform
+        rows, columns = self.shape
+        return c, f + rows * e, c + columns * a, f
+
+    def crop(self, area: BBox) -> "PixelExtent | None":
+        """Keep the whole pixels that the area's bounds touch; None where there are none."""
+        x0, y0, x1, y1 = area.bounds_in(self.crs)
+        a, _, c, _, e, f = self.transform
+        rows = _interval((y1 - f) / e, (y0 - f) / e, self.shape[0])
+        columns = _interval((x0 - c) / a, (x1 - c) / a, self.shape[1])
+        if rows is None or columns is None:
+            return None
+        return PixelExtent(
+            crs=self.crs,
+            transform=(a, 0.0, c + columns[0] * a, 0.0, e, f + rows[0] * e),
+            shape=(rows[1] - rows[0], columns[1] - columns[0]),
+        )
+
+
+def _interval(first: float, last: float, size: int) -> tuple[int, int] | None:
+    if not (np.isfinite(first) and np.isfinite(last)):
+        return None
+    start, stop = max(floor(first + SNAP), 0), min(ceil(last - SNAP), size)
+    return (start, stop) if start < stop else None
+
+
+@cache
+def known_crs(crs: str) -> CRS:
+    """Look a CRS up.
+
+    Raises:
+        GridError: PROJ does not know it.
+    """
+    try:
+        return CRS.from_user_input(crs)
+    except CRSError as error:
+        raise GridError(f"no CRS '{crs}'", remedy="Give a code, such as EPSG:3035.") from error
+
+
+@cache
+def same_crs(one: str, other: str) -> bool:
+    """Whether two texts mean the same CRS, the order of axes apart."""
+    return known_crs(one).equals(known_crs(other), ignore_axis_order=True)
+
+
+def check_area(area: BBox, served: tuple[float, float, float, float], name: str) -> None:
+    """Refuse an area that lies wholly outside what a CRS or grid serves.
+
+    Args:
+        area: What is asked for.
+        served: West, south, east, north in degrees.
+        name: What serves it.
+
+    Raises:
+        ExtentError: They do not meet.
+    """
+    west, south, east, north = area.lonlat
+    first, low, last, high = served
+    width, wide = (east - west) % 360.0 or 360.0, (last - first) % 360.0 or 360.0
+    apart = (west - first) % 360.0
+    if south >= high or north <= low or not (apart < wide or 360.0 - apart < width):
+        raise ExtentError(
+            f"the area {west:g}, {south:g}, {east:g}, {north:g} lies outside {name}",
+            remedy=f"It serves {first:g}, {low:g}, {last:g}, {high:g}.",
+        )

@@ -1,0 +1,147 @@
+"""Footprints on the Earth against rectangles of a projected grid; longitude and latitude are OGC:CRS84, degrees."""
+
+from functools import cache
+
+import numpy as np
+import shapely
+from numpy.typing import NDArray
+from pyproj import Transformer
+
+Floats = NDArray[np.float64]
+Integers = NDArray[np.int64]
+Geometries = NDArray[np.object_]
+
+LONLAT = "OGC:CRS84"
+"""WGS 84, longitude before latitude."""
+_WIDE = 3.0
+"""Boxes of more degrees than this get many points an edge."""
+_MANY = 64
+_EDGE = 16
+"""Points on an edge of a rectangle's outline: a chord of a 16th bends 256 times less than the whole edge."""
+
+
+@cache
+def _transformer(source: str, target: str) -> Transformer:
+    return Transformer.from_crs(source, target, always_xy=True)
+
+
+def projected_bounds(
+    crs: str, west: Floats, south: Floats, east: Floats, north: Floats
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Bound boxes of longitude and latitude in a CRS.
+
+    Edges are followed by several points, and their greatest bend between the points is added. A box with west > east
+    crosses the antimeridian.
+
+    Args:
+        crs: Any text that PROJ understands.
+        west: Degrees, shape (n,), as the other edges.
+        south: See `west`.
+        east: See `west`.
+        north: See `west`.
+
+    Returns:
+        Least x, least y, greatest x, greatest y in the units of the CRS, each of shape (n,); NaN where no point of a
+        box can be projected.
+    """
+    east = np.where(west > east, east + 360.0, east)
+    wide = np.maximum(east - west, north - south) > _WIDE
+    bounds = np.empty((4, west.size))
+    for chosen, points in ((~wide, 2), (wide, _MANY)):
+        ring = _ring(west[chosen], south[chosen], east[chosen], north[chosen], points)
+        bounds[:, chosen] = _bounds_of(LONLAT, crs, ring)
+    return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def reprojected_bounds(source: str, target: str, rectangles: Floats) -> Floats:
+    """Bound rectangles of one CRS in another, see `projected_bounds`; the antimeridian has no meaning here.
+
+    Args:
+        source: CRS of the rectangles.
+        target: CRS of the bounds.
+        rectangles: Least x, least y, greatest x, greatest y, shape (n, 4).
+
+    Returns:
+        As `rectangles`.
+    """
+    bounds = _bounds_of(
+        source, target, _ring(rectangles[:, 0], rectangles[:, 1], rectangles[:, 2], rectangles[:, 3], _MANY)
+    )
+    return bounds.T
+
+
+def _bounds_of(source: str, target: str, ring: Floats) -> Floats:
+    """Bound rings with an even number of pieces an edge, shape (4, n)."""
+    x, y = _transformer(source, target).transform(ring[..., 0], ring[..., 1])
+    (x0, x1), (y0, y1) = (_range(np.where(np.isfinite(values), values, np.nan)) for values in (x, y))
+    return np.stack([x0, y0, x1, y1])
+
+
+def _range(values: Floats) -> tuple[Floats, Floats]:
+    pad = _greatest_bend(values)
+    return np.fmin.reduce(values, axis=1) - pad, np.fmax.reduce(values, axis=1) + pad
+
+
+def _greatest_bend(values: Floats) -> Floats:
+    """Half the distance of every second point from the chord of its neighbours, the greatest of a ring.
+
+    A parabola through three points passes its outer points by a quarter of this distance at most.
+    """
+    bend = np.abs(values[:, 1::2] - (values[:, 0:-1:2] + values[:, 2::2]) / 2)
+    greatest: Floats = np.nan_to_num(np.fmax.reduce(bend, axis=1) / 2)
+    return greatest
+
+
+def _ring(x0: Floats, y0: Floats, x1: Floats, y1: Floats, points: int) -> Floats:
+    """Closed rings of boxes, shape (n, 4 · points + 1, 2), counterclockwise from the lower left."""
+    steps = np.arange(points) / points
+    low, high = np.zeros(points), np.ones(points)
+    along = np.concatenate([steps, high, 1 - steps, low, [0.0]])
+    across = np.concatenate([low, steps, high, 1 - steps, [0.0]])
+    x = x0[:, None] + (x1 - x0)[:, None] * along
+    y = y0[:, None] + (y1 - y0)[:, None] * across
+    return np.stack([x, y], axis=-1)
+
+
+def outlines(crs: str, bounds: Floats) -> Geometries:
+    """Outline rectangles of a CRS in longitude and latitude.
+
+    A rectangle over the antimeridian becomes a MultiPolygon of its two parts, one over a pole all that lies poleward of
+    its outline.
+
+    Args:
+        crs: Any text that PROJ understands.
+        bounds: Least x, least y, greatest x, greatest y, shape (n, 4), units of the CRS.
+
+    Returns:
+        Polygons and MultiPolygons, shape (n,); empty where the outline has no place on the Earth.
+    """
+    ring = _ring(bounds[:, 0], bounds[:, 1], bounds[:, 2], bounds[:, 3], _EDGE)
+    longitude, latitude = _transformer(crs, LONLAT).transform(ring[..., 0], ring[..., 1])
+    usable = np.isfinite(longitude).all(axis=1) & np.isfinite(latitude).all(axis=1)
+    steps = np.diff(np.where(usable[:, None], longitude, 0.0), axis=1)
+    turned = longitude[:, :1] + np.cumsum((steps + 180.0) % 360.0 - 180.0, axis=1)
+    unrolled = np.concatenate([longitude[:, :1], turned], axis=1)
+    polar = usable & (np.abs(unrolled[:, -1] - unrolled[:, 0]) > 180.0)
+    plain = usable & ~polar
+    found = np.full(len(bounds), shapely.Polygon(), dtype=object)
+    found[plain] = shapely.polygons(np.stack([unrolled[plain], latitude[plain]], axis=-1))
+    beyond = plain & ((unrolled.max(axis=1) > 180.0) | (unrolled.min(axis=1) < -180.0))
+    found[beyond] = [_folded(polygon) for polygon in found[beyond]]
+    found[polar] = [_cap(row) for row in latitude[polar]]
+    return found
+
+
+def _folded(polygon: shapely.Polygon) -> shapely.Geometry:
+    """Bring the parts beyond 180° back by whole turns."""
+    parts = []
+    for turn in (-360.0, 0.0, 360.0):
+        part = shapely.clip_by_rect(polygon, turn - 180.0, -90.0, turn + 180.0, 90.0)
+        parts.append(shapely.transform(part, lambda points, turn=turn: points - np.array([turn, 0.0])))
+    return shapely.union_all(parts)
+
+
+def _cap(latitude: Floats) -> shapely.Geometry:
+    if latitude.mean() > 0:
+        return shapely.box(-180.0, float(latitude.min()), 180.0, 90.0)
+    return shapely.box(-180.0, -90.0, 180.0, float(latitude.max()))

@@ -1,0 +1,61 @@
+import numpy as np
+import pytest
+import shapely
+from hypothesis import given
+from hypothesis import strategies as st
+
+from jeospark.catalog.footprint import footprint_of_bbox, footprint_of_geojson, footprint_of_grid, footprint_of_ring
+from jeospark.errors import SourceError
+
+
+@given(st.floats(-180, 180), st.floats(-80, 79), st.floats(0.01, 20), st.floats(0.01, 1))
+def test_a_box_anywhere_keeps_its_size_and_stays_on_the_globe(west, south, width, height):
+    longitudes = (np.array([west, west + width, west + width, west]) + 180) % 360 - 180
+    latitudes = np.array([south, south, south + height, south + height])
+    fields = footprint_of_ring(longitudes, latitudes)
+    shape = shapely.geometry.shape(fields["geometry"])
+    assert shape.is_valid
+    assert shape.area == pytest.approx(width * height, rel=1e-6)
+    assert -180 <= shape.bounds[0] <= shape.bounds[2] <= 180
+    box_west, _, box_east, _ = fields["bbox"]
+    assert (box_east - box_west) % 360 == pytest.approx(width, abs=1e-6)
+
+
+def test_a_polygon_across_the_antimeridian_is_cut():
+    ring = [[179, 10], [-179, 10], [-179, 11], [179, 11], [179, 10]]
+    fields = footprint_of_geojson({"type": "Polygon", "coordinates": [ring]})
+    assert fields["geometry"]["type"] == "MultiPolygon"
+    assert fields["bbox"] == [179.0, 10.0, -179.0, 11.0]
+    assert footprint_of_bbox([179, 10, 0, -179, 11, 50])["bbox"] == fields["bbox"]
+
+
+def test_a_polygon_round_the_earth_is_not_cut():
+    ring = [[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]
+    assert footprint_of_geojson({"type": "Polygon", "coordinates": [ring]})["bbox"] == [-180.0, -90.0, 180.0, 90.0]
+
+
+def test_an_invalid_polygon_is_mended():
+    bow = [[0, 0], [2, 2], [2, 0], [0, 2], [0, 0]]
+    shape = shapely.geometry.shape(footprint_of_geojson({"type": "Polygon", "coordinates": [bow]})["geometry"])
+    assert shape.is_valid
+    assert shape.area == pytest.approx(2.0)
+
+
+@pytest.mark.parametrize(
+    "geometry", [{"type": "Polygon"}, {"type": "Point", "coordinates": [1, 2]}, {"coordinates": 3}, {"type": "Blob"}]
+)
+def test_what_has_no_area_is_refused(geometry):
+    with pytest.raises(SourceError):
+        footprint_of_geojson(geometry)
+
+
+def test_a_grid_is_outlined_with_the_bend_of_its_edges():
+    fields = footprint_of_grid("EPSG:3035", (100.0, 0.0, 2e6, 0.0, -100.0, 5e6), (20000, 30000))
+    shape = shapely.geometry.shape(fields["geometry"])
+    assert 5 < len(shape.exterior.coords) <= 81
+    assert shape.covers(shapely.Point(10.0, 52.0))
+
+
+def test_a_grid_off_its_projection_is_refused():
+    with pytest.raises(SourceError, match="outside the area"):
+        footprint_of_grid("EPSG:3035", (1e6, 0.0, 1e9, 0.0, -1e6, 1e9), (10, 10))

@@ -1,0 +1,116 @@
+"""Masks from classes and bits, and their dilation by a disk. In a mask, True means: leave this pixel out."""
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numba import njit
+from numpy.typing import NDArray
+
+Mask = NDArray[np.bool_]
+
+TOLERANCE = 1e-9
+"""Relative; a pixel centre that lies on the circle but for rounding is inside."""
+
+
+def classes_to_mask(values: NDArray[Any], *, classes: Sequence[float]) -> Mask:
+    """Mask the pixels whose value is one of the classes; same shape as `values`."""
+    result = np.zeros(values.shape, np.bool_)
+    for number in classes:
+        result |= values == number
+    return result
+
+
+def bits_to_mask(values: NDArray[Any], *, bits: Sequence[int]) -> Mask:
+    """Mask the pixels in which any of the bits is set; bit 0 is the least significant.
+
+    Args:
+        values: Integers, or floating-point numbers that hold integers; those that are not finite have no bit set.
+        bits: Positions, 0 to 62.
+    """
+    flags = sum(1 << bit for bit in set(bits))
+    if values.dtype.kind != "f":
+        return (values.astype(np.int64) & flags) != 0
+    finite = np.isfinite(values)
+    return finite & ((np.where(finite, values, 0).astype(np.int64) & flags) != 0)
+
+
+def dilate(mask: Mask, *, radius_y: float, radius_x: float) -> Mask:
+    """Grow a mask by a disk: a pixel becomes True when a True pixel's centre lies within the radius.
+
+    The distance is Euclidean, at most the radius with a relative `TOLERANCE`. What a pixel becomes depends only on
+    pixels at most the radius away, so that the result is the same at any tiling whose tiles carry that halo.
+
+    Args:
+        mask: Shape (…, y, x).
+        radius_y: Radius in pixels along y; an ellipse where pixels are not square.
+        radius_x: Radius in pixels along x.
+    """
+    widths = half_widths(radius_y, radius_x)
+    if len(widths) == 1 and widths[0] == 0:
+        return mask.copy()
+    planes = np.ascontiguousarray(mask.reshape(_planes(mask)))
+    result = np.zeros(planes.shape, np.bool_)
+    _dilate_kernel(planes, widths, result)
+    return result.reshape(mask.shape)
+
+
+def dilate_numpy(mask: Mask, *, radius_y: float, radius_x: float) -> Mask:
+    """Dilate, the plain twin of `dilate`."""
+    planes = mask.reshape(_planes(mask))
+    rows, columns = planes.shape[1:]
+    result = np.zeros(planes.shape, np.bool_)
+    for offset, width in enumerate(half_widths(radius_y, radius_x).tolist()):
+        padded = np.pad(planes, ((0, 0), (0, 0), (width + 1, width)))
+        sums = padded.cumsum(axis=2)
+        near = sums[:, :, 2 * width + 1 :] > sums[:, :, :columns]
+        result[:, offset:] |= near[:, : max(rows - offset, 0)]
+        result[:, : max(rows - offset, 0)] |= near[:, offset:]
+    return result.reshape(mask.shape)
+
+
+def half_widths(radius_y: float, radius_x: float) -> NDArray[np.int64]:
+    """Give the columns that the disk reaches to either side, for each row distance 0, 1, … that it reaches."""
+    reach = math.floor(radius_y * (1 + TOLERANCE))
+    shares = (1 + TOLERANCE) ** 2 - (np.arange(reach + 1) / (radius_y or 1)) ** 2
+    return np.floor(radius_x * np.sqrt(np.maximum(shares, 0))).astype(np.int64)
+
+
+def _planes(mask: Mask) -> tuple[int, int, int]:
+    rows, columns = mask.shape[-2:]
+    return math.prod(mask.shape[:-2]), rows, columns
+
+
+@njit(cache=True, nogil=True)
+def _dilate_kernel(planes, widths, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Add each run of True to the rows it reaches as +1 at its start and -1 after its end, then sum along the rows."""
+    count, rows, columns = planes.shape
+    edges = np.empty((rows, columns + 1), np.int32)
+    for plane in range(count):
+        edges[:] = 0
+        for row in range(rows):
+            start = 0
+            while start < columns:
+                if not planes[plane, row, start]:
+                    start += 1
+                    continue
+                stop = start
+                while stop < columns and planes[plane, row, stop]:
+                    stop += 1
+                _spread(edges, row, start, stop, widths)
+                start = stop
+        for row in range(rows):
+            depth = 0
+            for column in range(columns):
+                depth += edges[row, column]
+                result[plane, row, column] = depth > 0
+
+
+@njit(cache=True, nogil=True)
+def _spread(edges, row, start, stop, widths):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    rows, columns = edges.shape[0], edges.shape[1] - 1
+    for other in range(max(row - len(widths) + 1, 0), min(row + len(widths), rows)):
+        width = widths[abs(other - row)]
+        edges[other, max(start - width, 0)] += 1
+        edges[other, min(stop + width, columns)] -= 1
