@@ -30,10 +30,8 @@ def bits_to_mask(values: NDArray[Any], *, bits: Sequence[int]) -> Mask:
         bits: Positions, 0 to 62.
     """
     flags = sum(1 << bit for bit in set(bits))
-    if values.dtype.kind != "f":
-        return (values.astype(np.int64) & flags) != 0
-    finite = np.isfinite(values)
-    return finite & ((np.where(finite, values, 0).astype(np.int64) & flags) != 0)
+    integers = values if values.dtype.kind != "f" else np.where(np.isfinite(values), values, 0)
+    return np.asarray((integers.astype(np.int64) & flags) != 0)
 
 
 def dilate(mask: Mask, *, radius_y: float, radius_x: float) -> Mask:

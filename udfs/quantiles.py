@@ -73,7 +73,7 @@ def _flat(data: Data, valid: Valid) -> tuple[Data, Valid]:
 
 
 def _greatest(dtype: np.dtype[Any]) -> Data:
-    """Give what null cells are filled with, so that they sort to the end; an array of one element, to carry its type."""
+    """Give what null cells are filled with, so that they sort to the end, as an array of one element of the type."""
     return np.array([np.inf if dtype.kind == "f" else np.iinfo(dtype).max], dtype)
 
 
@@ -95,7 +95,7 @@ def _comparators(size: int) -> NDArray[np.int64]:
 
 
 @njit(cache=True, nogil=True)
-def _sort_block(layers, masks, start, pairs, greatest, ordered, numbers, undefined):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+def _sort_block(layers, masks, start, pairs, greatest, ordered, numbers, undefined):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     """Sort the columns of one block of pixels; the loops over pixels are innermost, so that they become SIMD."""
     size, width = len(layers), min(ordered.shape[1], layers.shape[1] - start)
     numbers[:] = 0
@@ -111,8 +111,8 @@ def _sort_block(layers, masks, start, pairs, greatest, ordered, numbers, undefin
         low, high = ordered[pairs[pair, 0]], ordered[pairs[pair, 1]]
         for pixel in range(width):
             one, other = low[pixel], high[pixel]
-            low[pixel] = other if other < one else one
-            high[pixel] = one if other < one else other
+            low[pixel] = other if other < one else one  # noqa: FURB136 (a bare choice becomes one SIMD instruction)
+            high[pixel] = one if other < one else other  # noqa: FURB136
     return width
 
 
@@ -132,7 +132,7 @@ def _median_kernel(layers, masks, pairs, greatest, result):  # type: ignore[no-u
 
 
 @njit(cache=True, nogil=True)
-def _quantile_kernel(layers, masks, pairs, greatest, chances, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913
+def _quantile_kernel(layers, masks, pairs, greatest, chances, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     ordered = np.empty((len(layers), BLOCK), layers.dtype)
     numbers, undefined = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.bool_)
     for start in range(0, layers.shape[1], BLOCK):
@@ -152,16 +152,16 @@ def _quantile_kernel(layers, masks, pairs, greatest, chances, result):  # type: 
 
 def _ordered(data: Data, valid: Valid) -> tuple[NDArray[np.float64], NDArray[np.int64], Valid]:
     values = np.where(valid, data, np.inf).astype(np.float64)
-    numbers = valid.sum(axis=0)
-    undefined = np.isnan(values).any(axis=0)
-    return np.sort(values, axis=0), numbers, undefined
+    undefined = np.asarray(np.isnan(values).any(axis=0))
+    return np.sort(values, axis=0), np.asarray(valid.sum(axis=0)), undefined
 
 
 def _pick(ordered: NDArray[np.float64], index: NDArray[np.int64]) -> NDArray[np.float64]:
     if len(ordered) == 0:
         return np.zeros(index.shape, np.float64)
     inside = np.minimum(index, len(ordered) - 1)
-    return np.take_along_axis(ordered, inside[np.newaxis], axis=0)[0]
+    picked: NDArray[np.float64] = np.take_along_axis(ordered, inside[np.newaxis], axis=0)[0]
+    return picked
 
 
 def _finish(values: NDArray[np.float64], undefined: Valid, dtype: np.dtype[Any]) -> Data:

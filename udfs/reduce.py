@@ -23,7 +23,7 @@ Reduced = tuple[Data, Valid]
 def usable(valid: Valid, *, ignore_nodata: bool = True) -> Valid:
     """Tell which results have a value: one usable cell is enough, or all are needed."""
     some = valid.any(axis=0)
-    return some if ignore_nodata else some & valid.all(axis=0)
+    return np.asarray(some if ignore_nodata else some & valid.all(axis=0))
 
 
 def count(data: Data, valid: Valid) -> Reduced:

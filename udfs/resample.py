@@ -14,8 +14,13 @@ STEP = 64
 
 @numba.njit(cache=True, nogil=True)
 def nearest(
-    source: NDArray[np.generic], fill: float, us: NDArray[np.float64], vs: NDArray[np.float64],
-    row: int, col: int, out: NDArray[np.generic],
+    source: NDArray[np.generic],
+    fill: float,
+    us: NDArray[np.float64],
+    vs: NDArray[np.float64],
+    row: int,
+    col: int,
+    out: NDArray[np.generic],
 ) -> None:
     """Fill `out` (rows, cols) with the source pixel that holds each output pixel's centre.
 
@@ -43,8 +48,12 @@ def nearest(
 
 @numba.njit(cache=True, nogil=True)
 def bilinear(
-    source: NDArray[np.float32], us: NDArray[np.float64], vs: NDArray[np.float64],
-    row: int, col: int, out: NDArray[np.float32],
+    source: NDArray[np.float32],
+    us: NDArray[np.float64],
+    vs: NDArray[np.float64],
+    row: int,
+    col: int,
+    out: NDArray[np.float32],
 ) -> None:
     """Fill `out` (rows, cols) by linear interpolation between the four nearest source pixels.
 

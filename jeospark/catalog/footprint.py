@@ -1,12 +1,13 @@
 """Footprints of items: valid polygons in longitude and latitude, cut at the antimeridian (RFC 7946, section 3.1.9)."""
 
 from collections.abc import Mapping, Sequence
+from functools import cache
 from typing import Any
 
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from pyproj import Transformer
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
@@ -21,6 +22,11 @@ _FEWEST = 3
 
 _TOLERANCE = 0.05
 """By how much of a pixel the outline of a grid may be simplified."""
+
+
+@cache
+def _to_degrees(crs: str) -> Transformer:
+    return Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
 
 
 def footprint_of_ring(
@@ -63,8 +69,7 @@ def footprint_of_grid(crs: str, transform: Transform, shape: tuple[int, int]) ->
     column = np.concatenate([along, np.ones_like(along), 1 - along, np.zeros_like(along)]) * columns
     row = np.concatenate([np.zeros_like(along), along, np.ones_like(along), 1 - along]) * rows
     a, b, c, d, e, f = transform
-    to_degrees = Transformer.from_crs(CRS.from_user_input(crs), "OGC:CRS84", always_xy=True)
-    longitudes, latitudes = to_degrees.transform(a * column + b * row + c, d * column + e * row + f)
+    longitudes, latitudes = _to_degrees(crs).transform(a * column + b * row + c, d * column + e * row + f)
     if not (np.isfinite(longitudes).all() and np.isfinite(latitudes).all()):
         raise SourceError(
             f"the grid lies outside the area of its CRS {crs[:60]}", remedy="Check its CRS and transform."

@@ -2,6 +2,8 @@
 
 import pyarrow as pa
 
+from jeospark.schema import SOURCE
+
 SOURCES = "jeospark:sources"
 """One entry a band name of the item; the fields are those of `jeospark.model.Source`."""
 
@@ -14,24 +16,7 @@ MGRS = "jeospark:mgrs"
 DIGEST = "jeospark:digest"
 """sha256 of the item as it came in; tells an updated item from an unchanged one."""
 
-SOURCE_TYPE = pa.struct(
-    [
-        ("band", pa.string()),
-        ("href", pa.string()),
-        ("variable", pa.string()),
-        ("index", pa.int32()),
-        ("data_type", pa.string()),
-        ("nodata", pa.float64()),
-        ("scale", pa.float64()),
-        ("offset", pa.float64()),
-        ("crs", pa.string()),
-        ("transform", pa.list_(pa.float64())),
-        ("shape", pa.list_(pa.int32())),
-        ("size", pa.int64()),
-    ]
-)
-
-SOURCES_TYPE = pa.list_(SOURCE_TYPE)
+SOURCES_TYPE = pa.list_(SOURCE)
 
 INDEX_TYPES: dict[str, pa.DataType] = {
     SOURCES: SOURCES_TYPE,

@@ -1,21 +1,122 @@
-"""What a run leaves beside its COGs: the STAC collection and the report, made again from plan and ledger at any time."""
+"""What a run leaves beside its COGs: the STAC collection and the report; made again from plan and ledger at any time."""
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+import json
+import shlex
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
 import pyarrow.dataset as ds
 
-from jeospark import grid
 from jeospark.catalog.footprint import footprint_of_grid
-from jeospark.catalog.publish import item_href, write_collection
+from jeospark.catalog.publish import write_collection
 from jeospark.engine import ledger, plan
 from jeospark.engine.job import Job
-from jeospark.engine.run import RunResult
 from jeospark.model import Unit
 from jeospark.recipe.analysis import period
 from jeospark.report.page import write_report
 from jeospark.report.record import RunInfo, TileArea
 from jeospark.schema import UNITS, unit_of
-from jeospark.task.product import product, versions
-from jeospark.task.program import program
+from jeospark.storage.publish import read_text, write_text_atomic
+from jeospark.task.product import product
+
+FILE = "attempt.json"
+PUBLISHED = frozenset({"done", "empty", "skipped"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Attempt:
+    """What is told of the last attempt beside its outcomes."""
+
+    name: str
+    started: str
+    """RFC 3339, UTC."""
+    seconds: float
+    cores: int
+    command: str
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Places:
+    """Where a user finds what a run made."""
+
+    collection: str
+    """The STAC collection."""
+    report: str
+    """The HTML report."""
+
+
+def remember(job: Job, attempt: Attempt) -> None:
+    """Keep what `finish` tells of the last attempt."""
+    write_text_atomic(job.path(FILE), json.dumps(asdict(attempt), indent=1))
+
+
+def finish(job: Job) -> Places:
+    """Publish the STAC collection and the report of a job, from its plan and its ledger.
+
+    Raises:
+        DiskFullError: No space is left.
+        OutputUnwritableError: The folder cannot be written.
+    """
+    outcomes = ledger.latest(job)
+    published = {outcome.unit_id for outcome in outcomes if outcome.status in PUBLISHED}
+    units = list(_units(job))
+    ready = job.program
+    made = product(ready, folder=job.output, title=job.title)
+    collection = write_collection(
+        made, [unit for unit in units if unit.unit_id in published], json.loads(ready.graph.to_json())
+    )
+    report = write_report(job.output, _info(job, units, made.versions), outcomes)
+    return Places(collection=collection, report=report)
+
+
+def _units(job: Job) -> Iterator[Unit]:
+    table = ds.dataset(job.path(plan.FOLDER), schema=UNITS, format="parquet")
+    for batch in table.to_batches(batch_size=1024):
+        yield from map(unit_of, batch.to_pylist())
+
+
+def _info(job: Job, units: Sequence[Unit], versions: dict[str, str]) -> RunInfo:
+    attempt = Attempt(**json.loads(read_text(job.path(FILE))))
+    ready = job.program
+    return RunInfo(
+        title=job.title,
+        recipe_id=ready.graph.id,
+        recipe_json=ready.graph.to_json(),
+        grid=job.grid,
+        period=period(ready.graph),
+        started=datetime.fromisoformat(attempt.started).astimezone(UTC),
+        seconds=attempt.seconds,
+        cores=attempt.cores,
+        command=attempt.command,
+        resume_command=f"jeospark resume {shlex.quote(job.output)}",
+        inputs=_inputs(job, units),
+        versions=versions,
+        tiles=_tiles(units),
+    )
+
+
+def _inputs(job: Job, units: Sequence[Unit]) -> dict[str, str]:
+    items = {item.item_id: item.datetime for unit in units for item in unit.items}
+    first, last = min(items.values()), max(items.values())
+    return {
+        "Collection": job.program.load.collection,
+        "Items": f"{len(items):,}",
+        "Dates": f"{first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        "Catalogue": job.catalog,
+    }
+
+
+def _tiles(units: Sequence[Unit]) -> tuple[TileArea, ...]:
+    extents = {unit.tile: (unit.crs, unit.transform, unit.shape) for unit in units}
+    return tuple(
+        TileArea(tile=tile, ring=ring)
+        for tile, extent in sorted(extents.items())
+        for ring in _rings(footprint_of_grid(*extent)["geometry"])
+    )
+
+
+def _rings(geometry: dict[str, object]) -> Iterator[tuple[tuple[float, float], ...]]:
+    polygons = geometry["coordinates"] if geometry["type"] == "MultiPolygon" else [geometry["coordinates"]]
+    for polygon in polygons:  # type: ignore[attr-defined]
+        yield tuple((float(x), float(y)) for x, y in polygon[0])

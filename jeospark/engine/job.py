@@ -4,9 +4,13 @@ import json
 from dataclasses import asdict, dataclass
 from pathlib import PurePosixPath
 
+from jeospark.catalog.bands import collection_bands
+from jeospark.catalog.store import Catalog
 from jeospark.errors import OutputTakenError
+from jeospark.output import OutputBand
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.storage.publish import exists, read_text, write_text_atomic
+from jeospark.task.program import Program, only_load, program
 
 FILE = "run.json"
 
@@ -33,6 +37,24 @@ class Job:
     def graph(self) -> ProcessGraph:
         """The recipe, parsed."""
         return ProcessGraph.from_json(self.recipe)
+
+    @property
+    def program(self) -> Program:
+        """The recipe, ready to run.
+
+        Raises:
+            CollectionNotFoundError: The catalogue has no such collection.
+            BandMissingError: The collection lacks a band of the recipe.
+        """
+        return program(self.recipe, self.bands())
+
+    def bands(self) -> tuple[OutputBand, ...]:
+        """The bands of the collection that the recipe loads.
+
+        Raises:
+            CollectionNotFoundError: The catalogue has no such collection.
+        """
+        return collection_bands(Catalog(self.catalog).collection(only_load(self.graph).collection))
 
     def path(self, *parts: str) -> str:
         """A path below the output folder."""

@@ -2,11 +2,12 @@
 
 import shlex
 import sys
+from dataclasses import replace
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jeospark.engine.finish import finish
+from jeospark.engine.finish import Attempt, finish, remember
 from jeospark.engine.job import Job
 from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
@@ -14,7 +15,7 @@ from jeospark.engine.run import RunResult, resume, run
 from jeospark.engine.session import spark_session
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
-from jeospark.task.program import program
+from jeospark.task.program import only_load
 
 FAILED = 1
 """Exit code where more units failed than allowed."""
@@ -45,17 +46,17 @@ def make_job(
         RecipeError: The recipe is not one that can run.
         GridError: The items of the collection have no one grid.
     """
-    root = str(Path(catalog or Settings.load().catalog).resolve())
-    load = program(recipe).load
-    return Job(
-        recipe=ProcessGraph.from_json(recipe).to_json(),
-        catalog=root,
-        grid=native_grid(root, load) if grid == "native" else grid,
+    graph = ProcessGraph.from_json(recipe)
+    job = Job(
+        recipe=graph.to_json(),
+        catalog=str(Path(catalog or Settings.load().catalog).resolve()),
+        grid=grid,
         output=str(Path(output).resolve()),
-        title=title or load.collection,
+        title=title or only_load(graph).collection,
         max_error_ratio=max_error_ratio,
         skip_bad_assets=skip_bad_assets,
     )
+    return replace(job, grid=native_grid(job.catalog, job.program.load)) if grid == "native" else job
 
 
 def run_job(job: Job) -> int:
@@ -71,8 +72,16 @@ def resume_job(output: str) -> int:
 
 
 def _end(spark: SparkSession, result: RunResult) -> int:
-    places = finish(result.job, result, command=shlex.join(sys.argv))
     spark.stop()
+    attempt = Attempt(
+        name=result.attempt,
+        started=result.started,
+        seconds=result.seconds,
+        cores=result.cores,
+        command=shlex.join(sys.argv),
+    )
+    remember(result.job, attempt)
+    places = finish(result.job)
     print(summary(result))
     print(f"results    {result.job.output}\ncatalogue  {places.collection}\nreport     {places.report}")
     if not result.ok:

@@ -10,22 +10,27 @@ from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
-from jeospark import grid, periods
+from jeospark import periods
 from jeospark.catalog.schema import MGRS, OBSERVATION, SOURCES
 from jeospark.catalog.store import Catalog
 from jeospark.engine.job import Job
 from jeospark.errors import EmptySelectionError
+from jeospark.grid import BBox, Grid
 from jeospark.recipe.analysis import Load, period
 from jeospark.schema import ITEM, UNITS, conform
 from jeospark.storage.publish import exists
-from jeospark.task.program import program
 
 FOLDER = "plan"
 
 ASSIGNED = pa.schema(
-    [*(UNITS.field(name) for name in ("tile", "period", "start", "end", "crs", "transform", "shape")), ("item", ITEM)]
+    [
+        *(UNITS.field(name) for name in ("tile", "period", "start", "end", "crs", "transform", "shape")),
+        # False where the item only lies in the margin around the tile.
+        pa.field("touches", pa.bool_()),
+        pa.field("item", ITEM),
+    ]
 )
-"""One row an item and tile that it meets."""
+"""One row an item and tile that it matters to."""
 
 OPERATORS: dict[str, Callable[[Column, object], Column]] = {
     "eq": lambda column, value: column == value,
@@ -45,7 +50,7 @@ class Placing:
     grid: str
     """Text form of the grid."""
     period: str
-    area: grid.Bbox | None
+    area: BBox | None
     """Only tiles that meet it, and of these only what lies inside; None for whole tiles."""
     margin: float
     """Metres around a tile in which pixels still matter to it."""
@@ -95,33 +100,36 @@ def place(items: DataFrame, placing: Placing) -> DataFrame:
     """One row (`ASSIGNED`) for each item and tile that it meets."""
 
     def mapper(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        tiles = grid.parse(placing.grid)
+        grid = Grid.parse(placing.grid)
         for batch in batches:
             if batch.num_rows:
-                yield _place_batch(batch, tiles, placing)
+                yield _place_batch(batch, grid, placing)
 
     return items.mapInArrow(mapper, from_arrow_schema(ASSIGNED))
 
 
-def _place_batch(batch: pa.RecordBatch, tiles: grid.Grid, placing: Placing) -> pa.RecordBatch:
-    item, mgrs = batch.column("item"), batch.column("mgrs")
+def _place_batch(batch: pa.RecordBatch, grid: Grid, placing: Placing) -> pa.RecordBatch:
+    item, mgrs = batch.column("item"), batch.column("mgrs").to_pylist()
     footprints = item.field("footprint").to_numpy(zero_copy_only=False)
-    at, names = tiles.assign(grid.grown(footprints, placing.margin), mgrs.to_pylist())
-    boxes = {name: grid.crop(tiles.geobox(name), placing.area) for name in np.unique(names).tolist()}
-    inside = np.array([boxes[name] is not None for name in names.tolist()], np.bool_)
-    at, names = at[inside], names[inside].tolist()
+    at, names = grid.assign(footprints, mgrs, margin=placing.margin, area=placing.area)
+    touching = at, names
+    if placing.margin:
+        touching = grid.assign(footprints, mgrs, area=placing.area)
+    pairs = set(zip(touching[0].tolist(), touching[1].tolist(), strict=True))
+    tiles = names.tolist()
     when = item.field("datetime").cast(pa.timestamp("s", "UTC")).to_numpy(zero_copy_only=False)[at]
     labels = periods.labels(placing.period, when).tolist()
+    extents = {tile: grid.window(tile, placing.area) for tile in set(tiles)}
     bounds = {label: periods.bounds(placing.period, label) for label in set(labels)}
-    placements = {name: grid.placement(box) for name, box in boxes.items() if box is not None}
     columns = {
-        "tile": names,
+        "tile": tiles,
         "period": labels,
+        "touches": [pair in pairs for pair in zip(at.tolist(), tiles, strict=True)],
         "start": [bounds[label][0] for label in labels],
         "end": [bounds[label][1] for label in labels],
-        "crs": [placements[name][0] for name in names],
-        "transform": [placements[name][1] for name in names],
-        "shape": [placements[name][2] for name in names],
+        "crs": [extents[tile].crs for tile in tiles],
+        "transform": [extents[tile].transform for tile in tiles],
+        "shape": [extents[tile].shape for tile in tiles],
     }
     arrays = [pa.array(values, ASSIGNED.field(name).type) for name, values in columns.items()]
     placed = pa.RecordBatch.from_arrays([*arrays, item.take(pa.array(at))], names=[*columns, "item"])
@@ -138,12 +146,13 @@ def gather(placed: DataFrame, recipe_id: str, output: str) -> DataFrame:
     """
     grouped = placed.groupBy("tile", "period").agg(
         *(F.first(name).alias(name) for name in ("start", "end", "crs", "transform", "shape")),
+        F.max("touches").alias("touched"),
         F.sort_array(F.collect_list("item")).alias("items"),
     )
     unit_id = F.concat_ws("/", "tile", "period")
     href = F.concat(F.lit(f"{output}/"), "tile", F.lit("/"), "tile", F.lit("_"), "period", F.lit(".tif"))
     pixels = F.struct(F.lit(recipe_id), F.col("crs"), F.col("transform"), F.col("shape"), F.col("items"))
-    return grouped.withColumns(
+    return grouped.filter("touched").withColumns(
         {"unit_id": unit_id, "output_href": href, "digest": F.sha2(F.to_json(pixels), 256)}
     ).select(*UNITS.names)
 
@@ -171,14 +180,26 @@ def make_plan(spark: SparkSession, job: Job) -> Plan:
         GridError: The grid is unknown.
         RecipeError: The recipe cannot be planned.
     """
-    ready = program(job.recipe)
-    area = ready.load.spatial_extent
+    ready = job.program
+    area = area_of(ready.load)
     if area is not None:
-        grid.parse(job.grid).check(area)
+        Grid.parse(job.grid).check(area)
     path = Catalog(job.catalog).items_path(ready.load.collection)
     placing = Placing(grid=job.grid, period=period(ready.graph), area=area, margin=ready.halo)
     placed = place(select_items(spark, path, ready.load), placing)
     return Plan(job, gather(placed, ready.graph.id, job.output))
+
+
+def area_of(load: Load) -> BBox | None:
+    """The area that a load_collection asks for, None for everywhere.
+
+    Raises:
+        ExtentError: The area is inverted, empty, or not on the Earth.
+    """
+    if load.spatial_extent is None:
+        return None
+    west, south, east, north = load.spatial_extent
+    return BBox(west=west, south=south, east=east, north=north)
 
 
 def open_plan(spark: SparkSession, job: Job) -> Plan:

@@ -1,6 +1,7 @@
 """Run a plan: one `mapInArrow` over its units."""
 
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from time import perf_counter
 
 from pyspark.sql import SparkSession
@@ -26,6 +27,8 @@ class RunResult:
 
     job: Job
     attempt: str
+    started: str
+    """RFC 3339, UTC."""
     units: int
     done: int = 0
     skipped: int = 0
@@ -64,18 +67,19 @@ def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
 
 
 def _run(plan: Plan, settings: Settings) -> RunResult:
-    started = perf_counter()
+    began, started = datetime.now(UTC), perf_counter()
     units, pixels = plan_size(plan.job)
     context = plan.units.sparkSession.sparkContext
     attempt, counter = ledger.attempt_name(), context.accumulator(0)
     spread = plan.units.repartition(min(units, cores(context) * PARTITIONS_PER_CORE))
-    outcomes = spread.mapInArrow(mapper(plan.job, settings, counter), from_arrow_schema(OUTCOMES))
+    outcomes = spread.mapInArrow(mapper(plan.job, plan.job.bands(), settings, counter), from_arrow_schema(OUTCOMES))
     with watching(pixels, lambda: counter.value, plan.job.title or plan.job.graph.id[:12]):
         ledger.append(outcomes, plan.job, attempt)
     statuses = [row.status for row in ledger.rows(plan.job, attempt)]
     return RunResult(
         job=plan.job,
         attempt=attempt,
+        started=began.isoformat(),
         units=units,
         cores=cores(context),
         seconds=perf_counter() - started,

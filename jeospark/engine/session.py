@@ -13,6 +13,7 @@ REQUIRED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
+    "spark.python.daemon.module": "jeospark.engine.daemon",
 }
 """What jeospark relies on, wherever the session comes from."""
 

@@ -6,6 +6,7 @@ import pyarrow as pa
 from pyspark.accumulators import Accumulator
 
 from jeospark.engine.job import Job
+from jeospark.output import OutputBand
 from jeospark.raster.env import gdal_environment
 from jeospark.schema import OUTCOMES, conform, outcome_batch, unit_of
 from jeospark.settings import Settings
@@ -16,17 +17,18 @@ from jeospark.task.unit import Orders, run_unit
 Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
-def mapper(job: Job, settings: Settings, pixels: "Accumulator[int]") -> Mapper:
+def mapper(job: Job, bands: tuple[OutputBand, ...], settings: Settings, pixels: "Accumulator[int]") -> Mapper:
     """The function that Spark maps over batches of units.
 
     Args:
         job: What all units share.
+        bands: Those of the job's collection.
         settings: Those of the driver, which hold on every worker.
         pixels: Gets the output pixels of each unit that ended, for the progress.
     """
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        ready = program(job.recipe)
+        ready = program(job.recipe, bands)
         orders = Orders(
             program=ready,
             product=product(ready, folder=job.output, title=job.title),

@@ -1,13 +1,14 @@
 """Open datasets, kept for reuse within one task, and GDAL's errors turned into named ones."""
 
 import os
+import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 import rasterio
-from rasterio.errors import RasterioError, RasterioIOError
+from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 from jeospark.errors import AssetMissingError, AssetUnreadableError
@@ -54,7 +55,9 @@ class Datasets:
 
 def _open(href: str, path: str, overview: int | None) -> DatasetReader:
     options = {} if overview is None else {"overview_level": overview}
-    with reading(href):
+    with reading(href), warnings.catch_warnings():
+        # Whether a raster is placed, by itself or by the catalogue, is for `placement` to say.
+        warnings.simplefilter("ignore", NotGeoreferencedWarning)
         return rasterio.open(path, **options)
 
 

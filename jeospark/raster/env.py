@@ -1,7 +1,13 @@
 """What the GDAL that rasterio brings can do."""
 
+from collections.abc import Iterator
+from contextlib import contextmanager
+
 import rasterio
 from rasterio.env import Env
+
+from jeospark.settings import Settings
+from jeospark.storage.href import gdal_options
 
 NEEDED = {"GTiff": "read", "COG": "write", "JP2OpenJPEG": "read", "netCDF": "read"}
 """Drivers that jeospark uses, and what for."""
@@ -17,3 +23,10 @@ def missing_drivers() -> tuple[str, ...]:
     with Env() as env:
         present = env.drivers()
     return tuple(sorted(NEEDED.keys() - present.keys()))
+
+
+@contextmanager
+def gdal_environment(settings: Settings) -> Iterator[None]:
+    """GDAL as jeospark needs it: cache, threads, retries; entered once in each worker process."""
+    with Env(**gdal_options(settings)):
+        yield

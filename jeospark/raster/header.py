@@ -1,10 +1,7 @@
 """What the header of a raster says, for the catalogue."""
 
-import rasterio
-
 from jeospark.model import RasterInfo, Transform
-from jeospark.raster.datasets import reading
-from jeospark.storage.href import gdal_path
+from jeospark.raster.datasets import Datasets, reading
 
 
 def describe(href: str, variable: str | None = None) -> RasterInfo:
@@ -14,7 +11,8 @@ def describe(href: str, variable: str | None = None) -> RasterInfo:
         AssetMissingError: No such file.
         AssetUnreadableError: Not a raster that GDAL can open.
     """
-    with reading(href), rasterio.open(gdal_path(href, variable)) as dataset:
+    with Datasets(1) as datasets, reading(href):
+        dataset = datasets.get(href, variable)
         code = dataset.crs.to_epsg() if dataset.crs else None
         wkt = dataset.crs.to_wkt() if dataset.crs else None
         placed: Transform | None = None if dataset.transform.is_identity else tuple(dataset.transform)[:6]

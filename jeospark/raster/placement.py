@@ -100,7 +100,7 @@ def locate(dataset: DatasetReader, source: Source) -> Placement:
     rows, cols = dataset.shape
     flipped = transform.e > 0
     if flipped:
-        transform = transform * Affine.translation(0, rows) * Affine.scale(1, -1)
+        transform = transform @ Affine.translation(0, rows) @ Affine.scale(1, -1)
     return Placement(crs=crs, transform=transform, shape=(rows, cols), flipped=flipped)
 
 
@@ -144,8 +144,9 @@ def relate(placement: Placement, target: Target) -> Relation:
 
 @lru_cache(maxsize=1024)
 def same_crs(crs: CRS, text: str) -> bool:
-    """True where `text` names the CRS `crs`."""
-    return bool(crs == parse_crs(text))
+    """True where `text` names the CRS `crs`; a file's WKT may differ from the register's in what does not move a pixel."""
+    other = parse_crs(text)
+    return bool(crs == other) or (crs.to_epsg() is not None and crs.to_epsg() == other.to_epsg())
 
 
 def _whole_ratio(coarse: Affine, fine: Affine) -> int | None:

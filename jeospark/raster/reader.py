@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 import numpy as np
+from affine import Affine
 from numpy.typing import NDArray
 from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
@@ -195,10 +196,10 @@ class BandReader:
         self._level = usable[-1]
         overview = self._dataset()
         rows, cols = overview.shape
-        step = overview.transform.scale(self.placement.shape[1] / cols, self.placement.shape[0] / rows)
+        step = Affine.scale(self.placement.shape[1] / cols, self.placement.shape[0] / rows)
         self.placement = Placement(
             crs=self.placement.crs,
-            transform=self.placement.transform * step,
+            transform=self.placement.transform @ step,
             shape=(rows, cols),
             flipped=self.placement.flipped,
         )

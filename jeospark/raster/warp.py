@@ -98,7 +98,7 @@ class Warp:
         """Measured at the middle of the source, where it is defined for any target window."""
         rows, cols = self._placement.shape
         u, v = cols / 2, rows / 2
-        points = [self._placement.transform * at for at in ((u, v), (u + 1, v), (u, v + 1))]
+        points = [self._placement.transform @ at for at in ((u, v), (u + 1, v), (u, v + 1))]
         xs, ys = zip(*points, strict=True)
         if not self._same:
             xs, ys = transform(self._placement.crs, self._crs, xs, ys)

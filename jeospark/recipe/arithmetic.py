@@ -124,6 +124,8 @@ for _name, _summary, _constant in (
     )
 
 
-@process("constant", required("x", Kind.ANY, "A value."), category=MATH, summary="Give a value a name.", returns=Kind.ANY)
+@process(
+    "constant", required("x", Kind.ANY, "A value."), category=MATH, summary="Give a value a name.", returns=Kind.ANY
+)
 def _constant_value(x: object) -> object:
     return x

@@ -8,7 +8,7 @@ from jeospark.recipe.comparison import equal
 from jeospark.recipe.failures import bad_argument
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import did_you_mean, optional, process, required
-from jeospark.recipe.values import Field, FieldArray, as_array, both_valid, null_like, unwrap
+from jeospark.recipe.values import Data, Field, FieldArray, Valid, as_array, both_valid, null_like, unwrap
 
 ARRAYS = "arrays"
 _LABEL = Kind.NUMBER | Kind.STRING
@@ -36,12 +36,12 @@ def _create(data: object, repeat: int) -> object:
     summary="Take one element out of an array, by place or label.",
     returns=Kind.ANY,
 )
-def _element(data: object, index: object, label: object, return_nodata: object) -> object:
+def _element(data: object, index: int | None, label: object, return_nodata: object) -> object:
     if index is None and label is None:
         raise bad_argument("ArrayElementParameterMissing", "neither 'index' nor 'label' is given")
     if index is not None and label is not None:
         raise bad_argument("ArrayElementParameterConflict", "both 'index' and 'label' are given")
-    place = _place_of_label(data, label) if index is None else int(index)  # type: ignore[call-overload]
+    place = _place_of_label(data, label) if index is None else int(index)
     if place is not None and 0 <= place < _length(data):
         return data[place] if isinstance(data, (list, tuple)) else unwrap(*_cell(as_array(data), place))
     if not return_nodata:
@@ -54,7 +54,7 @@ def _length(data: object) -> int:
     return len(data) if isinstance(data, (list, tuple)) else len(as_array(data).data)
 
 
-def _cell(array: FieldArray, place: int) -> tuple[np.ndarray, np.ndarray]:  # type: ignore[type-arg]
+def _cell(array: FieldArray, place: int) -> tuple[Data, Valid]:
     return np.asarray(array.data[place]), np.asarray(array.valid[place])
 
 
@@ -77,7 +77,9 @@ def _no_element(data: object, wanted: object) -> Exception:
 @process(
     "array_contains",
     required("data", Kind.ARRAY, "An array."),
-    required("value", Kind.NUMBER | Kind.BOOLEAN | Kind.STRING | Kind.NULL, "The value looked for; null never is there."),
+    required(
+        "value", Kind.NUMBER | Kind.BOOLEAN | Kind.STRING | Kind.NULL, "The value looked for; null never is there."
+    ),
     category=ARRAYS,
     summary="Whether an array contains a value.",
     returns=Kind.BOOLEAN,
@@ -88,7 +90,8 @@ def _contains(data: object, value: object) -> object:
     else:
         array = as_array(data)
         elements = [array.element(place) for place in range(len(array.data))]
-    return reduce(_or, (equal(element, value) for element in elements), False)  # noqa: FBT003
+    nothing: object = False
+    return reduce(_or, (equal(element, value) for element in elements), nothing)
 
 
 def _or(one: object, other: object) -> object:
@@ -97,7 +100,7 @@ def _or(one: object, other: object) -> object:
     if not fields:
         return one is True or other is True
     data = [value.data & value.valid if isinstance(value, Field) else np.bool_(value is True) for value in (one, other)]
-    return Field(data[0] | data[1], both_valid(*fields) | True)
+    return Field(np.asarray(data[0] | data[1]), both_valid(*fields) | True)
 
 
 @process(

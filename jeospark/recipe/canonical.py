@@ -1,8 +1,8 @@
 """One text for all process graphs that say the same.
 
-Nodes are renamed 0, 1, … in the order in which a walk from the result, depth first and through arguments in alphabetical
-order, leaves them; so neither names nor order matter. Nodes that do not lead to the result, and descriptions, are left
-out. Keys are sorted, nothing is spaced, and 1.0 is written 1.
+Nodes are renamed 0, 1, … in the order in which a walk from the result leaves them, depth first and through arguments
+in alphabetical order; so neither names nor order matter. Descriptions, and nodes that do not lead to the result, are
+left out. Keys are sorted, nothing is spaced, and 1.0 is written 1.
 """
 
 import json

@@ -18,10 +18,10 @@ COMPARISON = "comparison"
 _TWO = (required("x", VALUE, "The first value."), required("y", VALUE, "The second value."))
 
 
-def equal(x: object, y: object, delta: float | None = None, case_sensitive: object = True) -> object:
+def equal(x: object, y: object, delta: float | None = None, case_sensitive: object = None) -> object:
     """Compare two values for equality; numbers within `delta` are equal."""
     if isinstance(x, str) and isinstance(y, str):
-        return x == y if case_sensitive else x.casefold() == y.casefold()
+        return x.casefold() == y.casefold() if case_sensitive is False else x == y
     compare = operator.eq if delta is None else lambda one, other: np.abs(_wide(one) - _wide(other)) <= delta
     return _compare(compare, x, y, kinds=("number",) if delta is not None else ("number", "boolean"))
 

@@ -73,9 +73,7 @@ def _reduce(cube: Chunk, reducer: Callback, dimension: str, context: object) -> 
     summary="Apply a process to all values along a dimension.",
     returns=Kind.DATACUBE,
 )
-def _apply_dimension(
-    cube: Chunk, function: Callback, dimension: str, target: str | None, context: object
-) -> Chunk:
+def _apply_dimension(cube: Chunk, function: Callback, dimension: str, target: str | None, context: object) -> Chunk:
     before = along(cube, dimension)
     after = as_array(function(data=before, context=context))
     same = len(after.data) == len(before.data) and target in (None, dimension)

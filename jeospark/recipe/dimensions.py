@@ -24,7 +24,7 @@ _TYPE_OF_NAME = {"t": TEMPORAL, "bands": BANDS, "x": "spatial", "y": "spatial"}
 
 def dimension_type(cube: Chunk, name: str) -> str:
     """Give a dimension's type: temporal, bands, spatial, or other."""
-    types = dict(cube.labels.get(_TYPES, ()))  # type: ignore[arg-type]
+    types: dict[object, object] = dict(cube.labels.get(_TYPES, ()))  # type: ignore[arg-type]
     return str(types.get(name, _TYPE_OF_NAME.get(name, "other")))
 
 
@@ -43,7 +43,9 @@ def axis_of(cube: Chunk, name: str) -> int:
     """
     if name not in cube.dims:
         remedy = did_you_mean(name, cube.dims)
-        raise bad_dimension("DimensionNotAvailable", f"no dimension '{name}' in ({', '.join(cube.dims)})", remedy=remedy)
+        raise bad_dimension(
+            "DimensionNotAvailable", f"no dimension '{name}' in ({', '.join(cube.dims)})", remedy=remedy
+        )
     return cube.dims.index(name)
 
 
@@ -87,9 +89,8 @@ def band_places(cube: Chunk, dimension: str, name: object) -> list[int]:
 def take(cube: Chunk, name: str, places: Sequence[int]) -> Chunk:
     """Keep some labels of a dimension, in the given order; neighbours in order are not copied."""
     axis = axis_of(cube, name)
-    part: slice | list[int] = list(places)
-    if part and part == list(range(part[0], part[-1] + 1)):
-        part = slice(part[0], part[-1] + 1)
+    run = len(places) > 0 and list(places) == list(range(places[0], places[-1] + 1))
+    part = slice(places[0], places[-1] + 1) if run else list(places)
     index = (*(slice(None),) * axis, part)
     labels = {key: tuple(cube.labels[key][place] for place in places) for key in _per_label(cube, name)}
     return replace(cube, data=cube.data[index], valid=cube.valid[index], labels={**cube.labels, **labels})

@@ -3,7 +3,7 @@
 from jeospark.model import Chunk
 from jeospark.recipe.cubes import CUBE
 from jeospark.recipe.kinds import Kind
-from jeospark.recipe.registry import declare, optional, process, required
+from jeospark.recipe.registry import Parameter, declare, optional, process, required
 
 CATEGORY = "import and export"
 METHODS = (
@@ -30,7 +30,13 @@ declare(
     required("spatial_extent", Kind.OBJECT | Kind.NULL, "west, south, east, north, and crs; null for all."),
     required("temporal_extent", Kind.ARRAY | Kind.NULL, "Start, inclusive, and end, exclusive; null for all."),
     optional("bands", Kind.ARRAY | Kind.NULL, "Names or common names of the bands; null for all."),
-    optional("properties", Kind.OBJECT | Kind.NULL, "Conditions that the properties of an item must meet."),
+    Parameter(
+        name="properties",
+        accepts=Kind.OBJECT | Kind.NULL,
+        summary="Conditions that the properties of an item must meet.",
+        required=False,
+        scope=("value",),
+    ),
     category=CATEGORY,
     summary="Load a collection.",
     returns=Kind.DATACUBE,

@@ -10,6 +10,7 @@ from typing import TypeVar
 
 from jeospark.errors import JeosparkError, RecipeError
 from jeospark.model import Chunk
+from jeospark.recipe.dimensions import BANDS, band_places, take
 from jeospark.recipe.nodes import FromNode, FromParameter, Node, Steps
 from jeospark.recipe.parse import dump_value
 from jeospark.recipe.registry import did_you_mean, find_process
@@ -20,14 +21,13 @@ _Values = dict[str, object]
 _Error = TypeVar("_Error", bound=JeosparkError)
 
 
-def evaluate(
-    graph: Steps, load: Load, known: Mapping[str, object] | None = None, node: str | None = None
-) -> object:
+def evaluate(graph: Steps, load: Load, known: Mapping[str, object] | None = None, node: str | None = None) -> object:
     """Evaluate a process graph.
 
     Args:
         graph: What to evaluate.
-        load: Gives the cube of a load_collection node.
+        load: Gives the cube of a load_collection node; it may have more bands than the node asks for, and lack those
+            that nothing reads.
         known: Values of nodes that have been evaluated already; what only they need is not evaluated.
         node: The node whose value is wanted; by default the result.
 
@@ -66,15 +66,22 @@ def _step(node: Node, load: Load, values: _Values, parameters: Mapping[str, obje
     declared = find_process(node.process_id)
     try:
         if declared.function is None:
-            return load(node.node_id, {name: dump_value(value) for name, value in node.arguments.items()})
-        arguments = [
-            _resolve(node.arguments.get(one.name, one.default), values, parameters) for one in declared.parameters
-        ]
-        return declared.function(*arguments)
+            arguments = {name: dump_value(value) for name, value in node.arguments.items()}
+            return _selected(load(node.node_id, arguments), arguments.get("bands"))
+        given = (node.arguments.get(one.name, one.default) for one in declared.parameters)
+        return declared.function(*(_resolve(value, values, parameters) for value in given))
     except JeosparkError as error:
         if error.where:
             raise
         raise _at(error, f"node '{node.node_id}', process '{node.process_id}'") from error
+
+
+def _selected(cube: Chunk, bands: object) -> Chunk:
+    """Keep the bands that a load_collection node names, in its order; the caller may have left out needless ones."""
+    if not isinstance(bands, list):
+        return cube
+    places = dict.fromkeys(place for band in bands for place in band_places(cube, BANDS, band))
+    return take(cube, BANDS, list(places))
 
 
 def _resolve(value: object, values: _Values, parameters: Mapping[str, object]) -> object:

@@ -42,8 +42,8 @@ class ProcessGraph(Steps):
         return cls(*parse_steps(read_document(source)))
 
     def to_json(self) -> str:
-        """Write JSON under `process_graph`, with the nodes' own names and descriptions."""
-        return json.dumps({"process_graph": dump_steps(self)}, indent=2, ensure_ascii=False)
+        """Write JSON, with the nodes' own names and descriptions."""
+        return json.dumps(dump_steps(self), indent=2, ensure_ascii=False)
 
     @property
     def canonical(self) -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from typing import Self
 
 from jeospark.recipe.failures import bad_argument
 
@@ -15,15 +16,15 @@ class PeriodLabel(str):
     __slots__ = ("start",)
     start: datetime
 
-    def __new__(cls, text: str, start: datetime) -> "PeriodLabel":
+    def __new__(cls, text: str, start: datetime) -> Self:
         """Make a label."""
         label = super().__new__(cls, text)
         label.start = start
         return label
 
-    def __getnewargs__(self) -> tuple[str, datetime]:
+    def __reduce__(self) -> tuple[type["PeriodLabel"], tuple[str, datetime]]:
         """Let copies and pickles know the start."""
-        return str(self), self.start
+        return PeriodLabel, (str(self), self.start)
 
 
 def instant(text: str) -> datetime:
@@ -35,7 +36,9 @@ def instant(text: str) -> datetime:
     try:
         when = datetime.fromisoformat(text)
     except ValueError as error:
-        raise bad_argument("TemporalExtentInvalid", f"'{text}' is no date", remedy="Write it like 2019-07-14.") from error
+        raise bad_argument(
+            "TemporalExtentInvalid", f"'{text}' is no date", remedy="Write it like 2019-07-14."
+        ) from error
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 

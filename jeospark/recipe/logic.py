@@ -9,7 +9,7 @@ from jeospark.errors import ArgumentError
 from jeospark.recipe.comparison import negate
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import declare, optional, process, required
-from jeospark.recipe.values import Field, Valid, as_array, as_field, describe, unwrap
+from jeospark.recipe.values import Field, as_array, as_field, describe, unwrap
 
 BOOLEAN = Kind.BOOLEAN | Kind.NULL
 LOGIC = "logic"
@@ -92,7 +92,7 @@ def _declare_reducer(name: str, summary: str, decisive: bool) -> None:  # noqa: 
     def function(data: object, ignore_nodata: object) -> object:
         array = as_array(data)
         settled = (array.valid & (array.data.astype(np.bool_) == decisive)).any(axis=0)
-        known: Valid = array.valid.all(axis=0) | bool(ignore_nodata) | (len(array.data) == 1)
+        known = array.valid.all(axis=0) | bool(ignore_nodata) | (len(array.data) == 1)
         return unwrap(np.asarray(settled if decisive else ~settled), np.asarray(settled | known))
 
     declare(

@@ -8,12 +8,12 @@ import numpy as np
 
 from jeospark.model import Chunk
 from jeospark.recipe.cubes import CUBE
-from jeospark.recipe.dimensions import BANDS, band_places, compact, dimensions_of_type, labels_of, without
+from jeospark.recipe.dimensions import BANDS, along, band_places, compact, dimensions_of_type, labels_of, without
 from jeospark.recipe.extent import pixel_metres
 from jeospark.recipe.failures import bad_argument, bad_dimension
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import did_you_mean, optional, process, required
-from jeospark.recipe.values import Field, Valid
+from jeospark.recipe.values import Valid
 from udfs.dtypes import float_dtype
 from udfs.masks import bits_to_mask, classes_to_mask, dilate
 
@@ -60,7 +60,8 @@ def _aligned(cube: Chunk, mask: Chunk) -> Valid:
     masked = (mask.data != 0) & mask.valid
     order = [mask.dims.index(name) for name in cube.dims if name in mask.dims]
     index = tuple(slice(None) if name in mask.dims else np.newaxis for name in cube.dims)
-    return masked.transpose(order)[index]
+    aligned: Valid = masked.transpose(order)[index]
+    return aligned
 
 
 def _labels(cube: Chunk, name: str) -> tuple[object, ...] | int:
@@ -92,11 +93,12 @@ def _class_mask(cube: Chunk, band: str, classes: Sequence[float], dilation: floa
     summary="True where a pixel has any of the bits set, and where its bits are unknown.",
     returns=Kind.DATACUBE,
 )
-def _bit_mask(cube: Chunk, band: str, bits: Sequence[int], dilation: float) -> Chunk:
-    if not all(isinstance(bit, int) and 0 <= bit < 63 for bit in bits):
+def _bit_mask(cube: Chunk, band: str, bits: Sequence[object], dilation: float) -> Chunk:
+    positions = [bit for bit in bits if isinstance(bit, int) and 0 <= bit < 63]
+    if len(positions) < len(bits):
         raise bad_argument("BitUnknown", f"{list(bits)} are not bits", remedy="Bits go from 0 to 62.")
     values = _band(cube, band)
-    return _grown(values, bits_to_mask(values.data, bits=list(bits)), dilation)
+    return _grown(values, bits_to_mask(values.data, bits=positions), dilation)
 
 
 def _band(cube: Chunk, band: str) -> Chunk:
@@ -107,13 +109,14 @@ def _band(cube: Chunk, band: str) -> Chunk:
     if len(places) != 1:
         remedy = did_you_mean(band, tuple(map(str, labels_of(cube, names[0]))))
         raise bad_dimension("LabelNotAvailable", f"no band '{band}'", remedy=remedy)
-    index = (*(slice(None),) * cube.dims.index(names[0]), places[0])
-    return without(cube, names[0], Field(cube.data[index], cube.valid[index]))
+    return without(cube, names[0], along(cube, names[0]).element(places[0]))
 
 
 def _grown(values: Chunk, masked: Valid, dilation: float) -> Chunk:
-    """Dilate what is masked by its value; null pixels are masked too but do not grow, since where they end depends on
-    how far the reader reads."""
+    """Dilate what is masked by its value.
+
+    Null pixels are masked too, but do not grow: where they end depends on how far the reader reads.
+    """
     masked = masked & values.valid
     if dilation < 0:
         raise bad_argument("DilationNegative", f"dilation of {dilation} metres", remedy="Give 0 or more.")

@@ -54,10 +54,10 @@ def _merge(one: Chunk, other: Chunk, resolver: Callable[..., object] | None, con
 
 def _same_dimensions(one: Chunk, other: Chunk) -> tuple[Chunk, Chunk]:
     """Give both cubes the same dimensions in the same order; one that lacks some is repeated along them."""
-    if set(one.dims) <= set(other.dims):
-        return _spread(one, other), other
     if set(other.dims) <= set(one.dims):
         return one, _spread(other, one)
+    if set(one.dims) <= set(other.dims):
+        return _spread(one, other), other
     dims = f"({', '.join(one.dims)}) and ({', '.join(other.dims)})"
     raise bad_dimension("IncompatibleDataCubes", f"dimensions {dims}", remedy="Add or drop dimensions first.")
 

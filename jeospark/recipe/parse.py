@@ -78,9 +78,7 @@ def _parse_node(name: str, value: object) -> Node:
     if not isinstance(arguments, Mapping):
         raise RecipeError("arguments are an object", where=where)
     parsed = {str(key): _parse_value(argument, where=where) for key, argument in arguments.items()}
-    return Node(
-        node_id=name, process_id=value["process_id"], arguments=parsed, description=value.get("description")
-    )
+    return Node(node_id=name, process_id=value["process_id"], arguments=parsed, description=value.get("description"))
 
 
 def _parse_value(value: object, *, where: str) -> object:

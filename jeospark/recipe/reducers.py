@@ -3,8 +3,6 @@
 from collections.abc import Callable
 from itertools import pairwise
 
-import numpy as np
-
 from jeospark.recipe.failures import bad_argument
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import callback, declare, optional, process, required
@@ -47,9 +45,7 @@ for _name, (_summary, _kernel) in _KERNELS.items():
     _declare_reducer(_name, _summary, _kernel)
 
 
-@process(
-    "extrema", _DATA, _IGNORE, category=REDUCER, summary="The least and the greatest number.", returns=Kind.ARRAY
-)
+@process("extrema", _DATA, _IGNORE, category=REDUCER, summary="The least and the greatest number.", returns=Kind.ARRAY)
 def _extrema(data: object, ignore_nodata: object) -> list[object]:
     array = as_array(data)
     both = (kernels.minimum, kernels.maximum)

@@ -61,7 +61,7 @@ def process(
     return register
 
 
-def declare(  # noqa: PLR0913
+def declare(
     name: str, *parameters: Parameter, category: str, summary: str, returns: Kind, function: Function | None
 ) -> None:
     """Register a process."""
@@ -92,7 +92,7 @@ def did_you_mean(name: str, known: Mapping[str, object] | tuple[str, ...]) -> st
     if near:
         return f"Did you mean '{near[0]}'?"
     few = ", ".join(sorted(known)[:12])
-    return f"Known: {few}{', …' if len(known) > 12 else ''}." if few else ""  # noqa: RUF001
+    return f"Known: {few}{', …' if len(known) > 12 else ''}." if few else ""
 
 
 def required(name: str, accepts: Kind, summary: str, *, choices: tuple[object, ...] = ()) -> Parameter:

@@ -63,9 +63,7 @@ def _filter_temporal(cube: Chunk, extent: Sequence[object], dimension: str | Non
     summary="Reduce the dates of each month, season, year, … to one value.",
     returns=Kind.DATACUBE,
 )
-def _aggregate_period(
-    cube: Chunk, period: str, reducer: Callback, dimension: str | None, context: object
-) -> Chunk:
+def _aggregate_period(cube: Chunk, period: str, reducer: Callback, dimension: str | None, context: object) -> Chunk:
     name = temporal_dimension(cube, dimension)
     dates = [_datetime(label) for label in labels_of(cube, name)]
     labels = periods.labels_between(period, min(dates), max(dates)) if dates else ()

@@ -39,7 +39,9 @@ def _check_names(node: Node, declared: Process, where: str) -> None:
     for parameter in declared.parameters:
         if parameter.required and parameter.name not in node.arguments:
             remedy = f"{parameter.summary} Give {parameter.accepts}."
-            raise ArgumentError(f"'{node.process_id}' lacks its argument '{parameter.name}'", where=where, remedy=remedy)
+            raise ArgumentError(
+                f"'{node.process_id}' lacks its argument '{parameter.name}'", where=where, remedy=remedy
+            )
 
 
 def _check_value(value: object, parameter: Parameter, steps: Steps, scope: tuple[str, ...], where: str) -> None:
@@ -58,7 +60,9 @@ def _check_kind(value: object, parameter: Parameter, steps: Steps, where: str) -
         given = _returned(steps.nodes[value.node_id])
         if not given & parameter.accepts:
             made = f"node '{value.node_id}' gives {given}"
-            raise ArgumentError(f"{made}, but {parameter.accepts} is needed", where=where, remedy=_hint(given, parameter))
+            raise ArgumentError(
+                f"{made}, but {parameter.accepts} is needed", where=where, remedy=_hint(given, parameter)
+            )
         return
     given = Kind.CALLBACK if isinstance(value, Steps) else kind_of(value)
     if not given & parameter.accepts:

@@ -95,7 +95,7 @@ def as_field(value: object, shape: tuple[int, ...]) -> Field:
     if not (value is None or isinstance(value, (bool, int, float))):
         raise ArgumentError(f"one number a pixel is needed, not {describe(value)}")
     dtype = np.bool_ if isinstance(value, bool) else np.float32
-    data = np.broadcast_to(np.asarray(0 if value is None else value, dtype), shape)
+    data: Data = np.broadcast_to(np.asarray(0 if value is None else value, dtype), shape)
     return Field(data, np.broadcast_to(np.bool_(value is not None), shape))
 
 
@@ -138,5 +138,11 @@ def plain(value: Any) -> object:
 
 def describe(value: object) -> str:
     """Name a value's type for an error."""
-    names = {"Chunk": "a data cube", "FieldArray": "an array", "Field": "a number", "list": "an array", "dict": "an object"}
+    names = {
+        "Chunk": "a data cube",
+        "FieldArray": "an array",
+        "Field": "a number",
+        "list": "an array",
+        "dict": "an object",
+    }
     return names.get(type(value).__name__, f"{value!r}")

@@ -13,6 +13,7 @@ from jeospark.model import Chunk, ItemRef
 from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
 from jeospark.raster.window import Window
+from jeospark.recipe.analysis import MaskPlan
 from jeospark.recipe.evaluate import evaluate
 from jeospark.task.layout import Lattice, cell_shape, windows
 from jeospark.task.observation import Observation, observe
@@ -83,25 +84,23 @@ class Evaluation:
     def _lattice(self) -> Lattice:
         """The blocks of the first observation's largest-blocked band; other files mostly have the same."""
         fragment = self.observations[0].fragments[0]
-        readers = [fragment.reader(band) for band in self._program.bands]
+        readers = [fragment.reader(band) for band in self._program.names]
         largest = max(readers, key=lambda reader: reader.block[0] * reader.block[1])
         return Lattice(rows=largest.block[0], cols=largest.block[1], row=largest.phase[0], col=largest.phase[1])
 
     def _bytes_per_pixel(self) -> int:
-        return len(self.observations) * len(self._program.bands) * PLAIN_BYTES
+        return len(self.observations) * len(self._program.names) * PLAIN_BYTES
 
     def _window(self, window: Window) -> Pixels:
         if self._program.mask is None:
             return self._evaluate(window.grown(self._halo), window, {}, {}, None)
-        mask, stacks = self._mask(window)
+        mask, stacks = self._mask(window, self._program.mask)
         usable = ~(mask.data & mask.valid)
         kept = {band: _cropped(stack, window, window.grown(self._halo)) for band, stack in stacks.items()}
         return self._evaluate(window, window, kept, {self._program.mask.node: mask}, usable)
 
-    def _mask(self, window: Window) -> tuple[Chunk, Mapping[str, Stack]]:
+    def _mask(self, window: Window, plan: MaskPlan) -> tuple[Chunk, Mapping[str, Stack]]:
         """The mask (t, rows, cols) of a window, True = not usable, and the stacks it was made of."""
-        plan = self._program.mask
-        assert plan is not None
         grown = window.grown(self._halo)
         stacks = {band: read_stack(self.observations, band, grown, self.tally) for band in plan.bands}
         started = perf_counter()
@@ -121,7 +120,7 @@ class Evaluation:
     ) -> Pixels:
         stacks = {
             band: stacks.get(band) or read_stack(self.observations, band, read, self.tally, usable)
-            for band in self._program.bands
+            for band in self._program.names
         }
         started = perf_counter()
         chunk = self._chunk(stacks, read)
@@ -137,7 +136,12 @@ class Evaluation:
         for at, stack in enumerate(stacks.values()):
             stack.physical(data[:, at])
             valid[:, at] = stack.valid()
-        labels = {"t": tuple(each.datetime for each in self.observations), "bands": tuple(stacks)}
+        common = {band.name: band.common_name for band in self._program.bands}
+        labels = {
+            "t": tuple(each.datetime for each in self.observations),
+            "bands": tuple(stacks),
+            "common_names": tuple(common[name] for name in stacks),
+        }
         return Chunk(data, valid, ("t", "bands", "y", "x"), labels, self._geobox(window))
 
     def _geobox(self, window: Window) -> object:

@@ -1,9 +1,12 @@
 """A recipe made ready to run on pixels: what it reads, what it needs around a window, what it gives."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from difflib import get_close_matches
 from functools import lru_cache
 
-from jeospark.errors import RecipeError
+from jeospark.errors import BandMissingError, RecipeError
+from jeospark.output import OutputBand
 from jeospark.recipe.analysis import (
     Load,
     MaskPlan,
@@ -24,11 +27,11 @@ class Program:
 
     graph: ProcessGraph
     load: Load
-    """The collection it reads."""
-    bands: tuple[str, ...]
-    """Names of the bands it reads."""
+    """The collection it reads, and the names of the bands."""
+    bands: tuple[OutputBand, ...]
+    """The bands it reads, as the collection describes them."""
     classes: frozenset[str]
-    """Those that hold classes or bits."""
+    """Names of those that hold classes or bits."""
     mask: MaskPlan | None
     """How to learn which pixels can matter before the other bands are read; None where the recipe does not tell."""
     halo: float
@@ -38,41 +41,52 @@ class Program:
     """Names of the result's bands."""
 
     @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the bands it reads."""
+        return tuple(band.name for band in self.bands)
+
+    @property
     def primary(self) -> str:
         """The band by which fragments of an observation are chosen: the mask's, else the first."""
-        return self.mask.bands[0] if self.mask else self.bands[0]
+        return self.mask.bands[0] if self.mask else self.names[0]
 
 
 @lru_cache(maxsize=32)
-def program(recipe: str) -> Program:
+def program(recipe: str, collection: tuple[OutputBand, ...]) -> Program:
     """Make a recipe ready.
 
     Args:
         recipe: The process graph as JSON.
+        collection: The bands of the collection that it loads.
 
     Raises:
-        RecipeError: It does not read exactly one collection, does not name its bands, or cannot be saved as asked.
+        RecipeError: It reads not exactly one collection over one extent, or cannot be saved as asked.
+        BandMissingError: The collection has no band of a name that it uses.
     """
     graph = ProcessGraph.from_json(recipe)
-    load = _single(loads(graph))
-    if not load.bands:
-        raise RecipeError(
-            "the recipe does not say which bands it reads", where=load.node, remedy="Give `bands` to load_collection."
-        )
+    load = only_load(graph)
+    bands = collection if load.bands is None else _named(load.bands, collection)
+    names, common = tuple(band.name for band in bands), tuple(band.common_name for band in bands)
+    mask = mask_plan(graph)
     return Program(
         graph=graph,
-        load=load,
-        bands=load.bands,
-        classes=class_bands(graph),
-        mask=mask_plan(graph),
+        load=load.with_bands(names),
+        bands=bands,
+        classes=class_bands(graph) | {band.name for band in bands if band.classes},
+        mask=mask,
         halo=halo_metres(graph),
         options=save_options(graph),
-        outputs=output_bands(graph, load.bands),
+        outputs=output_bands(graph, names, common),
     )
 
 
-def _single(found: tuple[Load, ...]) -> Load:
-    """The one collection and selection that all load_collection nodes ask for, with the bands of them all."""
+def only_load(graph: ProcessGraph) -> Load:
+    """The one collection and selection that all load_collection nodes ask for, with the bands of them all.
+
+    Raises:
+        RecipeError: There is none, or several that differ.
+    """
+    found = loads(graph)
     if not found:
         raise RecipeError("the recipe loads no collection", remedy="Begin it with load_collection.")
     first = found[0]
@@ -82,5 +96,18 @@ def _single(found: tuple[Load, ...]) -> Load:
                 f"nodes '{first.node}' and '{other.node}' load different collections or extents",
                 remedy="Load one collection over one extent in a recipe.",
             )
-    bands = dict.fromkeys(band for each in found for band in each.bands or ())
-    return first.with_bands(tuple(bands))
+    if any(each.bands is None for each in found):
+        return first
+    return first.with_bands(tuple(dict.fromkeys(band for each in found for band in each.bands or ())))
+
+
+def _named(wanted: Sequence[str], collection: Sequence[OutputBand]) -> tuple[OutputBand, ...]:
+    """Bands by name or common name, each once."""
+    known = {band.common_name: band for band in reversed(collection) if band.common_name}
+    known |= {band.name: band for band in collection}
+    for name in wanted:
+        if name not in known:
+            near = get_close_matches(name, known, n=1)
+            remedy = f"Did you mean '{near[0]}'?" if near else f"It has {', '.join(sorted(known))}."
+            raise BandMissingError(f"the collection has no band '{name}'", remedy=remedy)
+    return tuple(dict.fromkeys(known[name] for name in wanted))

@@ -11,6 +11,10 @@ from jeospark.raster.window import Window, split
 from jeospark.task.observation import Observation
 
 
+LEAST_PART = 1 << 16
+"""Pixels worth a call of their own: blocks that are smaller are read together."""
+
+
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Stack:
     """Numbers as stored, and what they mean."""
@@ -116,6 +120,7 @@ def _parts(observation: Observation, band: str, window: Window, usable: NDArray[
         return [window]
     reader = observation.fragments[0].reader(band)
     (rows, cols), (row, col) = reader.block, reader.phase
+    rows *= max(LEAST_PART // (rows * cols), 1)
     shifted = Window(window.row - row, window.col - col, window.rows, window.cols)
     blocks = [Window(each.row + row, each.col + col, each.rows, each.cols) for each in split(shifted, rows, cols)]
     needed = [each for each in blocks if usable[each.within(window)].any()]

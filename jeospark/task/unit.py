@@ -151,7 +151,7 @@ def _others(unit: Unit, orders: Orders, known: Reject) -> Iterator[Reject]:
             fragment = Fragment(
                 item, datasets, Target(unit.crs, unit.transform), classes=program.classes, overviews=False
             )
-            for band in program.bands:
+            for band in program.names:
                 try:
                     fragment.reader(band)
                 except BadAssetError as error:

@@ -20,8 +20,8 @@ from jeospark.recipe.instants import instant
 from jeospark.recipe.registry import processes
 from jeospark.recipe.values import Field, FieldArray
 
+NODATA = {"type": "nodata"}
 FOLDER = Path(__file__).resolve().parents[3] / "shared" / "data" / "openeo_process_tests"
-
 
 
 def _june(case):
@@ -189,26 +189,30 @@ def _argument(value):
     """Turn an argument of the test format into what stands in a process graph, or a value that no JSON holds."""
     if isinstance(value, list):
         return [_argument(element) for element in value]
-    if not isinstance(value, dict):
-        return value
-    if "$ref" in value:
-        path = FOLDER / value["$ref"]
-        return _argument(json5.loads(path.read_text())) if path.suffix == ".json5" else path.read_text()
-    kind = value.get("type")
-    if kind == "nodata":
-        return None
-    if kind == "datacube":
+    if not isinstance(value, dict) or value == NODATA:
+        return None if value == NODATA else value
+    return _file(value["$ref"]) if "$ref" in value else _object(value)
+
+
+def _file(name):
+    path = FOLDER / name
+    return _argument(json5.loads(path.read_text())) if path.suffix == ".json5" else path.read_text()
+
+
+def _object(value):
+    if value.get("type") == "datacube":
         return _cube(value)
-    if kind == "labeled-array":
-        numbers = [element["value"] for element in value["data"]]
-        valid = np.array([number is not None for number in numbers], bool)
-        data = np.array([0 if number is None else number for number in numbers])
-        return FieldArray(data, valid, tuple(element["key"] for element in value["data"]))
-    if value and all(isinstance(element, dict) and "process_id" in element for element in value.values()):
-        return {"process_graph": _callback(value)}
-    if isinstance(value.get("process_graph"), dict):
-        return {"process_graph": _callback(value["process_graph"])}
+    if value.get("type") == "labeled-array":
+        return _labelled(value["data"])
+    graph = value.get("process_graph", value)
+    if graph and all(isinstance(element, dict) and "process_id" in element for element in graph.values()):
+        return {"process_graph": _callback(graph)}
     return {key: _argument(element) for key, element in value.items()}
+
+
+def _labelled(elements):
+    data = np.array([element["value"] for element in elements])
+    return FieldArray(data, np.ones(len(data), bool), tuple(element["key"] for element in elements))
 
 
 def _callback(graph):

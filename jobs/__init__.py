@@ -1,0 +1,1 @@
+"""spark-submit jobs: arguments in, a plan, a run, an exit code."""

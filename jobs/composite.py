@@ -1,0 +1,33 @@
+"""Composites of a recipe: `spark-submit jobs/composite.py RECIPE --output FOLDER`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from jeospark.engine.main import make_job, run_job
+from jeospark.errors import JeosparkError
+
+
+def parse_arguments() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Run a recipe (an openEO process graph) over the items of a catalogue.")
+    parser.add_argument("recipe", type=Path, help="JSON file of the process graph")
+    parser.add_argument("--output", required=True, help="folder of the results, one a recipe")
+    parser.add_argument("--grid", default="native", help="mgrs, webmercator:12, CRS:resolution:rowsxcols:x,y, or native")
+    parser.add_argument("--catalog", help="folder of the catalogue (default: JEOSPARK_CATALOG)")
+    parser.add_argument("--title", default="", help="name of the product")
+    parser.add_argument("--max-error-ratio", type=float, default=0.0, help="share of units that may fail")
+    parser.add_argument("--skip-bad-assets", action="store_true", help="leave items with a bad asset out of a unit")
+    return parser.parse_args()
+
+
+def main() -> int:
+    arguments = vars(parse_arguments())
+    try:
+        return run_job(make_job(arguments.pop("recipe").read_text(encoding="utf-8"), **arguments))
+    except JeosparkError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
