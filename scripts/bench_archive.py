@@ -127,7 +127,11 @@ def _stretch(nodes, step, out):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 @numba.njit(cache=True)
 def _paint(clouds, large, fine, level, seed, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
-    """Reflectance · 10,000 + 1,000, as processing baseline 04.00 stores it, with noise of 25 (standard deviation)."""
+    """Reflectance · 10,000 + 1,000, as processing baseline 04.00 stores it.
+
+    Noise of 60 (standard deviation) makes neighbours differ by 70 on average, and a compressed pixel 1.5 bytes: between
+    the red and the infrared of cloudless dates in JRC's Sentinel-2 cubes of Romania.
+    """
     state = np.uint64(seed * 2654435761)
     for y in range(out.shape[0]):
         for x in range(out.shape[1]):
@@ -140,4 +144,4 @@ def _paint(clouds, large, fine, level, seed, out):  # type: ignore[no-untyped-de
             value = level * (np.float32(0.5) + _at(large, LARGE, y, x)) + 300 * _at(fine, FINE, y, x)
             if clouds[y >> 1, x >> 1]:
                 value += 6000
-            out[y, x] = np.uint16(value + np.float32(1000) + noise * np.float32(0.17))
+            out[y, x] = np.uint16(value + np.float32(1000) + noise * np.float32(0.4))

@@ -132,7 +132,7 @@ def _median_kernel(layers, masks, pairs, greatest, result):  # type: ignore[no-u
 
 
 @njit(cache=True, nogil=True)
-def _quantile_kernel(layers, masks, pairs, greatest, chances, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+def _quantile_kernel(layers, masks, pairs, greatest, chances, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     ordered = np.empty((len(layers), BLOCK), layers.dtype)
     numbers, undefined = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.bool_)
     for start in range(0, layers.shape[1], BLOCK):

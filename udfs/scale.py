@@ -14,7 +14,7 @@ def linear_scale(data: Data, *, scale: float, offset: float) -> FloatArray:
     return to_float(data) * scale + offset
 
 
-def to_integers(  # noqa: PLR0913
+def to_integers(
     data: Data, valid: Valid, *, dtype: DTypeLike, nodata: int, scale: float = 1.0, offset: float = 0.0
 ) -> NDArray[np.integer[Any]]:
     """Compute (data - offset) / scale, rounded half to even and clipped to the type.

@@ -48,14 +48,14 @@ class OutputCollection:
     """SPDX name, or `other`."""
 
 
-def item_href(unit: Unit) -> str:
-    """Where the item of a unit is published: beside its COG."""
-    return str(PurePosixPath(unit.output_href).with_suffix(".json"))
+def item_href(output_href: str) -> str:
+    """Where the item of a COG is published: beside it."""
+    return str(PurePosixPath(output_href).with_suffix(".json"))
 
 
-def thumbnail_href(unit: Unit) -> str:
-    """Where the quicklook of a unit is published: beside its COG."""
-    return str(PurePosixPath(unit.output_href).with_suffix(".png"))
+def thumbnail_href(output_href: str) -> str:
+    """Where the quicklook of a COG is published: beside it."""
+    return str(PurePosixPath(output_href).with_suffix(".png"))
 
 
 def item_id(unit: Unit) -> str:
@@ -106,7 +106,7 @@ def write_item(unit: Unit, outcome: Outcome, collection: OutputCollection) -> st
         OutputUnwritableError: The folder cannot be written.
         SourceError: See `output_item`.
     """
-    href = item_href(unit)
+    href = item_href(unit.output_href)
     write_text_atomic(href, _json(output_item(unit, outcome, collection)))
     return href
 
@@ -150,7 +150,7 @@ def _assets(unit: Unit, outcome: Outcome, collection: OutputCollection) -> dict[
         data["file:size"] = outcome.bytes_written
     share = round(100 * outcome.pixels_valid / outcome.pixels, 4) if outcome.pixels else 0.0
     data["bands"][0]["statistics"] = {"valid_percent": share}
-    thumbnail = {"href": f"./{PurePosixPath(thumbnail_href(unit)).name}", **_thumbnail_asset()}
+    thumbnail = {"href": f"./{PurePosixPath(thumbnail_href(unit.output_href)).name}", **_thumbnail_asset()}
     return {"data": data, "thumbnail": thumbnail}
 
 
@@ -203,7 +203,7 @@ def _collection_links(units: list[Unit], collection: OutputCollection) -> list[d
     items = [
         {
             "rel": "item",
-            "href": f"./{os.path.relpath(item_href(unit), collection.folder)}",
+            "href": f"./{os.path.relpath(item_href(unit.output_href), collection.folder)}",
             "type": "application/geo+json",
             "title": unit.unit_id,
         }

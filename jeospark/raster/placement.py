@@ -83,14 +83,17 @@ def parse_crs(text: str) -> CRS:
 
 
 def locate(dataset: DatasetReader, source: Source) -> Placement:
-    """Place a dataset by its own georeference, or by the catalogue's where the file carries none.
+    """Place a dataset by its own georeference, or by the catalogue's where the file carries none or only a nameless CRS.
 
     Raises:
         NoCrsError: Neither names a CRS.
         NotRectifiedError: Rotated, sheared, placed by ground control points only, or not placed at all.
     """
     transform = _transform(dataset, source)
-    crs = dataset.crs or (parse_crs(source.crs) if source.crs else None)
+    crs = dataset.crs
+    if source.crs and (crs is None or not _registered(crs)):
+        # What a file spells out loosely, the catalogue has looked up in the register.
+        crs = parse_crs(source.crs)
     if crs is None:
         raise NoCrsError(
             "the raster has no coordinate reference system",
@@ -102,6 +105,12 @@ def locate(dataset: DatasetReader, source: Source) -> Placement:
     if flipped:
         transform = transform @ Affine.translation(0, rows) @ Affine.scale(1, -1)
     return Placement(crs=crs, transform=transform, shape=(rows, cols), flipped=flipped)
+
+
+@lru_cache(maxsize=256)
+def _registered(crs: CRS) -> bool:
+    """True where the CRS is one of the EPSG register's."""
+    return crs.to_epsg() is not None
 
 
 def _transform(dataset: DatasetReader, source: Source) -> Affine:
@@ -144,9 +153,8 @@ def relate(placement: Placement, target: Target) -> Relation:
 
 @lru_cache(maxsize=1024)
 def same_crs(crs: CRS, text: str) -> bool:
-    """True where `text` names the CRS `crs`; a file's WKT may differ from the register's in what does not move a pixel."""
-    other = parse_crs(text)
-    return bool(crs == other) or (crs.to_epsg() is not None and crs.to_epsg() == other.to_epsg())
+    """True where `text` names the CRS `crs`."""
+    return bool(crs == parse_crs(text))
 
 
 def _whole_ratio(coarse: Affine, fine: Affine) -> int | None:

@@ -10,11 +10,9 @@ Demand = frozenset[str] | None
 
 _PASSING = frozenset(
     {
-        "add_dimension",
         "aggregate_temporal",
         "aggregate_temporal_period",
         "apply",
-        "drop_dimension",
         "filter_bbox",
         "filter_temporal",
         "resample_spatial",
@@ -82,6 +80,14 @@ def _of_ndvi(node: Node, wanted: Demand) -> Demand:
     return None if wanted is None else (wanted - {str(target)}) | both
 
 
+def _of_added(node: Node, wanted: Demand) -> Demand:
+    return None if node.arguments.get("type") == "bands" else wanted
+
+
+def _of_dropped(node: Node, wanted: Demand) -> Demand:
+    return None if node.arguments.get("name") == "bands" else wanted
+
+
 def _of_band(node: Node, _wanted: Demand) -> Demand:
     return frozenset({_text(node, "band")})
 
@@ -114,6 +120,8 @@ def _texts(node: Node, argument: str) -> Demand:
 
 
 _RULES: dict[str, Callable[[Node, Demand], Demand]] = {
+    "add_dimension": _of_added,
+    "drop_dimension": _of_dropped,
     "filter_bands": _of_filter,
     "ndvi": _of_ndvi,
     "class_mask": _of_band,

@@ -87,7 +87,7 @@ def _aggregate_period(cube: Chunk, period: str, reducer: Callback, dimension: st
     summary="Reduce the dates in each interval to one value.",
     returns=Kind.DATACUBE,
 )
-def _aggregate_temporal(  # noqa: PLR0913, PLR0917
+def _aggregate_temporal(
     cube: Chunk,
     intervals: Sequence[Sequence[object]],
     reducer: Callback,

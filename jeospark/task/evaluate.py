@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from math import ceil, hypot
+from math import ceil
 from time import perf_counter
 
 import numpy as np
@@ -16,12 +16,10 @@ from jeospark.raster.window import Window
 from jeospark.recipe.analysis import MaskPlan
 from jeospark.recipe.evaluate import evaluate
 from jeospark.task.layout import Lattice, cell_shape, windows
-from jeospark.task.observation import Observation, observe
+from jeospark.task.memory import bytes_per_pixel
+from jeospark.task.observation import observe
 from jeospark.task.program import Program
 from jeospark.task.stack import Stack, Tally, read_stack
-
-PLAIN_BYTES = 16
-"""Memory of one value in the plain evaluator: float32 and validity, and the intermediate results of a few nodes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +75,8 @@ class Evaluation:
             BadAssetError: An asset cannot be used.
         """
         lattice = self._lattice()
-        cell = cell_shape(self._shape, lattice, self._bytes_per_pixel(), self._budget)
+        needed = bytes_per_pixel(self._program, len(self.observations))
+        cell = cell_shape(self._shape, lattice, needed, self._budget)
         for window in windows(self._shape, lattice, cell):
             yield self._window(window)
 
@@ -87,9 +86,6 @@ class Evaluation:
         readers = [fragment.reader(band) for band in self._program.names]
         largest = max(readers, key=lambda reader: reader.block[0] * reader.block[1])
         return Lattice(rows=largest.block[0], cols=largest.block[1], row=largest.phase[0], col=largest.phase[1])
-
-    def _bytes_per_pixel(self) -> int:
-        return len(self.observations) * len(self._program.names) * PLAIN_BYTES
 
     def _window(self, window: Window) -> Pixels:
         if self._program.mask is None:

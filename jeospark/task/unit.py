@@ -17,11 +17,10 @@ from jeospark.raster.quicklook import quicklook_cog
 from jeospark.settings import Settings
 from jeospark.storage.publish import exists, publishing, read_text
 from jeospark.task.evaluate import Evaluation
+from jeospark.task.memory import window_budget
 from jeospark.task.observation import BadAssetError, Fragment
 from jeospark.task.product import stored
 from jeospark.task.program import Program
-
-MIB = 1 << 20
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -54,15 +53,15 @@ def run_unit(unit: Unit, orders: Orders) -> Outcome:
     return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
 
 
-def is_published(unit: Unit) -> bool:
-    """True where the unit's result is complete and was made from the same recipe and items.
+def is_published(output_href: str, digest: str) -> bool:
+    """True where a result is complete and was made from the recipe and items that `digest` stands for.
 
-    The item is published last of a unit's files, so that it marks them complete.
+    The STAC item is published last of a unit's files, so that it marks them complete.
     """
-    href = item_href(unit)
-    if not (exists(href) and exists(unit.output_href)):
+    href = item_href(output_href)
+    if not (exists(href) and exists(output_href)):
         return False
-    return bool(json.loads(read_text(href))["properties"].get("jeospark:digest") == unit.digest)
+    return bool(json.loads(read_text(href))["properties"].get("jeospark:digest") == digest)
 
 
 def peak_mb() -> float:
@@ -71,7 +70,7 @@ def peak_mb() -> float:
 
 
 def _run(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
-    if is_published(unit):
+    if is_published(unit.output_href, unit.digest):
         return replace(base, status="skipped", href=unit.output_href)
     rejects: tuple[Reject, ...] = ()
     while unit.items:
@@ -95,7 +94,7 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
             Target(unit.crs, unit.transform),
             unit.shape,
             datasets,
-            budget=orders.settings.worker_memory_mb * MIB // 2,
+            budget=window_budget(orders.settings),
         )
         with publishing(unit.output_href) as path:
             valid, size = _write(path, unit, orders, evaluation)
@@ -113,7 +112,7 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
         seconds_compute=tally.seconds_compute,
         seconds_write=tally.seconds_write,
     )
-    quicklook_cog(unit.output_href, orders.product.bands, thumbnail_href(unit))
+    quicklook_cog(unit.output_href, orders.product.bands, thumbnail_href(unit.output_href))
     write_item(unit, outcome, orders.product)
     return outcome
 
@@ -129,7 +128,7 @@ def _write(path: str, unit: Unit, orders: Orders, evaluation: Evaluation) -> tup
         crs=unit.crs,
         transform=unit.transform,
         scratch=settings.scratch,
-        memory_limit=settings.worker_memory_mb * MIB // 2,
+        memory_limit=window_budget(settings),
         tags={"JEOSPARK_RECIPE": product.recipe_id, "JEOSPARK_DIGEST": unit.digest},
     ) as writer:
         for pixels in evaluation:

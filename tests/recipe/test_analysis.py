@@ -188,6 +188,14 @@ def test_conditions_that_no_catalogue_answers(tools):
         ([("ndvi", {"nir": "B08", "red": "B04"})], ("B04", "B08")),
         ([("ndvi", {})], ("B04", "B08", "SCL")),
         (
+            [
+                ("ndvi", {"nir": "B08", "red": "B04"}),
+                ("add_dimension", {"name": "bands", "label": "v", "type": "bands"}),
+                ("filter_bands", {"bands": ["v"]}),
+            ],
+            ("B04", "B08"),
+        ),
+        (
             [("ndvi", {"nir": "B08", "red": "B04", "target_band": "v"}), ("filter_bands", {"bands": ["v"]})],
             ("B04", "B08"),
         ),
@@ -197,6 +205,16 @@ def test_conditions_that_no_catalogue_answers(tools):
 def test_only_bands_that_are_read_are_loaded(tools, steps, bands):
     recipe = graph(tools.chain(*steps, load=load(tools, bands=BANDS)))
     assert loads(recipe)[0].bands == bands
+
+
+def test_names_given_later_are_not_read(tools):
+    steps = [
+        ("filter_bands", {"bands": ["B08"]}),
+        ("drop_dimension", {"name": "bands"}),
+        ("add_dimension", {"name": "bands", "label": "v", "type": "bands"}),
+        ("filter_bands", {"bands": ["v"]}),
+    ]
+    assert loads(graph(tools.chain(*steps)))[0].bands == ("B08",)
 
 
 def test_labels_that_a_reducer_takes_are_read(tools):

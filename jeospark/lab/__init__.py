@@ -1,0 +1,1 @@
+"""The notebook API: lazy recipes, previews, plans and runs."""

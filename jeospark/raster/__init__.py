@@ -1,0 +1,1 @@
+"""Rasters: the only door to rasterio and GDAL."""
