@@ -3,10 +3,9 @@
 from pathlib import Path
 from typing import Any
 
-import shapely
 from bench_archive import CRS, ORIGIN, Archive
+from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
-from rasterio.warp import transform_geom
 
 COLLECTION = "bench"
 MEDIA = {
@@ -35,15 +34,15 @@ def catalog(archive: Archive) -> Path:
 
 def items(archive: Archive) -> list[dict[str, Any]]:
     """STAC items, by date."""
-    geometry = footprint(archive.size)
+    transform = (10.0, 0.0, ORIGIN[0], 0.0, -10.0, ORIGIN[1])
+    place = footprint_of_grid(CRS, transform, (archive.size, archive.size))
     return [
         {
             "type": "Feature",
             "stac_version": "1.1.0",
             "stac_extensions": [],
             "id": f"S2A_29UNU_{archive.when(date):%Y%m%d}",
-            "geometry": geometry,
-            "bbox": list(shapely.geometry.shape(geometry).bounds),
+            **place,
             "properties": {
                 "datetime": f"{archive.when(date):%Y-%m-%dT%H:%M:%SZ}",
                 "platform": "sentinel-2a",
@@ -56,14 +55,6 @@ def items(archive: Archive) -> list[dict[str, Any]]:
         }
         for date in range(archive.dates)
     ]
-
-
-def footprint(size: int) -> dict[str, Any]:
-    """The outline of the archive in degrees."""
-    (left, top), side = ORIGIN, size * 10.0
-    ring = [(left, top), (left, top - side), (left + side, top - side), (left + side, top), (left, top)]
-    outline: dict[str, Any] = transform_geom(CRS, "OGC:CRS84", {"type": "Polygon", "coordinates": [ring]})
-    return outline
 
 
 def _asset(archive: Archive, date: int, band: str) -> dict[str, Any]:

@@ -85,7 +85,8 @@ def bilinear(
 def _between(nodes: NDArray[np.float64], m: int, n: int, p: float, q: float) -> float:
     top = nodes[m, n] + (nodes[m, n + 1] - nodes[m, n]) * p
     bottom = nodes[m + 1, n] + (nodes[m + 1, n + 1] - nodes[m + 1, n]) * p
-    return top + (bottom - top) * q
+    between: float = top + (bottom - top) * q
+    return between
 
 
 @numba.njit(cache=True, nogil=True, inline="always")
@@ -100,7 +101,8 @@ def _four(source: NDArray[np.float32], x: float, y: float) -> float:
         if weight > 0 and 0 <= c < cols and 0 <= r < rows and not np.isnan(source[r, c]):
             total += weight * source[r, c]
             weights += weight
-    return total / weights
+    mean: float = total / weights
+    return mean
 
 
 @numba.njit(cache=True, nogil=True)

@@ -29,6 +29,7 @@ def ingest(
     *,
     profile: Profile | None = None,
     describe: Describe | None = None,
+    nodata: float | None = None,
 ) -> Added:
     """Read the items of a source and add them to a collection.
 
@@ -38,6 +39,7 @@ def ingest(
         collection_id: The collection, which is made where it does not exist.
         profile: What is known of the sensor beforehand, for netCDF and STAC that leave it out.
         describe: Reads raster headers, for STAC that leaves out grids and bands.
+        nodata: The value of unusable pixels in bands that declare none; NaN says that every pixel is usable.
 
     Returns:
         Counts, and in `rejected` the sources that gave nothing; one bad source does not stop the others.
@@ -48,7 +50,7 @@ def ingest(
     """
     paths = _sources(source_path)
     reading = _Reading(profile, describe)
-    items = reading.items(paths)
+    items = (_filled(item, nodata) for item in reading.items(paths))
     first = next(items, None)
     if first is None:
         raise _nothing(source_path, reading.rejected)
@@ -101,6 +103,15 @@ class _Reading:
 
     def _reject(self, path: str, reason: str) -> None:
         self.rejected.append((path, reason))
+
+
+def _filled(item: dict[str, Any], nodata: float | None) -> dict[str, Any]:
+    """Declare the nodata of bands that lack it."""
+    if nodata is not None:
+        for asset in item["assets"].values():
+            for band in asset.get("bands", ()):
+                band.setdefault("nodata", nodata)
+    return item
 
 
 def _is_product(folder: Path) -> bool:

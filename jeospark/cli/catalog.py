@@ -12,7 +12,9 @@ from jeospark.cli import options
 @click.command(epilog="Example: jeospark ingest /data/S2A_MSIL2A_20221005.SAFE --collection s2-l2a")
 @click.argument("source")
 @click.option("--collection", required=True, metavar="ID", help="Collection the items go to; made where it is new.")
-@click.option("--sensor", type=click.Choice(["sentinel-2-l2a"]), help="What the files leave out: band names, scale, classes.")
+@click.option(
+    "--sensor", type=click.Choice(["sentinel-2-l2a"]), help="What the files leave out: band names, scale, classes."
+)
 @click.option("--nodata", type=float, help="Number that means not usable, for files that declare none; nan for none.")
 @options.catalog
 def ingest(source: str, collection: str, sensor: str | None, nodata: float | None, catalog: str | None) -> None:

@@ -13,4 +13,4 @@ PRELOADED = ("pyarrow", "jeospark.task.unit", "jeospark.engine.worker")
 if __name__ == "__main__":
     for name in PRELOADED:
         importlib.import_module(name)
-    manager()
+    manager()  # type: ignore[no-untyped-call]

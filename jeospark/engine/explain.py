@@ -20,6 +20,7 @@ PIXELS_PER_SECOND = 40e6
 JPEG2000_PIXELS_PER_SECOND = 4.5e6
 """The same for JPEG 2000, whose decoding is what costs."""
 LARGEST = 5
+SUMMED = ("items", "observations", "bytes", "pixels", "decoded", "seconds", "done")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +66,8 @@ class Explanation:
             f"worker memory  {self.peak_mb:,.0f} MB at the peak",
             "largest units",
         ]
-        return "\n".join([*lines, *(f"  {each.unit_id}: {each.items} items, {each.pixels:,} px" for each in self.largest)])
+        largest = (f"  {each.unit_id}: {each.items} items, {each.pixels:,} px" for each in self.largest)
+        return "\n".join([*lines, *largest])
 
     def _minutes(self) -> float:
         return self.core_hours * 60 / self.cores
@@ -89,7 +91,7 @@ def explain(plan: Plan, settings: Settings) -> Explanation:
 def _explained(plan: Plan, sizes: DataFrame, program: Program, settings: Settings) -> Explanation:
     sums = sizes.agg(
         F.count("*").alias("units"),
-        *(F.sum(name).alias(name) for name in ("items", "observations", "bytes", "pixels", "decoded", "seconds", "done")),
+        *(F.sum(name).alias(name) for name in SUMMED),
         F.max("observations").alias("deepest"),
         F.max("pixels").alias("widest"),
     ).first()
@@ -121,11 +123,12 @@ def _sizes(units: DataFrame, program: Program) -> DataFrame:
     """One row a unit: id, items, observations, bytes, output pixels, source pixels, seconds, done."""
     sources = F.flatten(F.transform("items", lambda item: item["sources"]))
     jpeg2000 = F.exists(sources, lambda source: F.lower(source["href"]).endswith(".jp2"))
+    observations = F.array_distinct(F.transform("items", lambda item: item["observation"]))
     bands = len(program.names)
     table = units.withColumns(
         {
             "n_items": F.size("items"),
-            "observations": F.size(F.array_distinct(F.transform("items", lambda item: item["observation"]))),
+            "observations": F.size(observations),
             "bytes": F.aggregate(sources, F.lit(0).cast("long"), _add_size),
             "pixels": F.col("shape")[0].cast("long") * F.col("shape")[1],
             "rate": F.when(jpeg2000, JPEG2000_PIXELS_PER_SECOND).otherwise(PIXELS_PER_SECOND),

@@ -1,8 +1,8 @@
-"""What a run leaves beside its COGs: the STAC collection and the report; made again from plan and ledger at any time."""
+"""What a run leaves beside its COGs, and can be made again from plan and ledger: the collection and the report."""
 
 import json
 import shlex
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -76,7 +76,7 @@ def _units(job: Job) -> Iterator[Unit]:
         yield from map(unit_of, batch.to_pylist())
 
 
-def _info(job: Job, units: Sequence[Unit], versions: dict[str, str]) -> RunInfo:
+def _info(job: Job, units: Sequence[Unit], versions: Mapping[str, str]) -> RunInfo:
     attempt = Attempt(**json.loads(read_text(job.path(FILE))))
     ready = job.program
     return RunInfo(

@@ -2,12 +2,12 @@
 
 import shlex
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jeospark.engine.finish import Attempt, finish, remember
+from jeospark.engine.finish import Attempt, Places, finish, remember
 from jeospark.engine.job import Job
 from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
@@ -59,34 +59,49 @@ def make_job(
     return replace(job, grid=native_grid(job.catalog, job.program.load)) if grid == "native" else job
 
 
-def run_job(job: Job) -> int:
-    """Plan and run a job, publish the catalogue and the report, and say where they lie; returns the exit code."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a run ended, for whoever started it."""
+
+    code: int
+    """Exit code: 0, or 1 where more units failed than the job allows."""
+    text: str
+    """What happened, where the results lie, and how to go on."""
+
+
+def run_job(job: Job) -> Ending:
+    """Plan and run a job, and publish the catalogue and the report."""
     spark = spark_session(f"jeospark {job.title}")
-    return _end(spark, run(make_plan(spark, job), Settings.load()))
+    return _ending(spark, run(make_plan(spark, job), Settings.load()))
 
 
-def resume_job(output: str) -> int:
-    """Do what is missing or failed of the job in an output folder; returns the exit code."""
+def resume_job(output: str) -> Ending:
+    """Do what is missing or failed of the job in an output folder."""
     spark = spark_session("jeospark resume")
-    return _end(spark, resume(spark, output, Settings.load()))
+    return _ending(spark, resume(spark, output, Settings.load()))
 
 
-def _end(spark: SparkSession, result: RunResult) -> int:
-    spark.stop()
+def conclude(result: RunResult, command: str) -> Places:
+    """Publish the catalogue and the report of what a run made; `command` is what started it."""
     attempt = Attempt(
-        name=result.attempt,
-        started=result.started,
-        seconds=result.seconds,
-        cores=result.cores,
-        command=shlex.join(sys.argv),
+        name=result.attempt, started=result.started, seconds=result.seconds, cores=result.cores, command=command
     )
     remember(result.job, attempt)
-    places = finish(result.job)
-    print(summary(result))
-    print(f"results    {result.job.output}\ncatalogue  {places.collection}\nreport     {places.report}")
-    if not result.ok:
-        print(f"resume     jeospark resume {shlex.quote(result.job.output)}")
-    return 0 if result.ok else FAILED
+    return finish(result.job)
+
+
+def _ending(spark: SparkSession, result: RunResult) -> Ending:
+    spark.stop()
+    places = conclude(result, command=shlex.join(sys.argv))
+    lines = [
+        summary(result),
+        f"results    {result.job.output}",
+        f"catalogue  {places.collection}",
+        f"report     {places.report}",
+    ]
+    if result.failed:
+        lines.append(f"resume     jeospark resume {shlex.quote(result.job.output)}")
+    return Ending(0 if result.ok else FAILED, "\n".join(lines))
 
 
 def summary(result: RunResult) -> str:

@@ -1,7 +1,9 @@
 """Recipe × items × grid → a table of units: a DataFrame from first to last, whatever the number of items."""
 
+import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pyarrow as pa
@@ -32,15 +34,11 @@ ASSIGNED = pa.schema(
 )
 """One row an item and tile that it matters to."""
 
-OPERATORS: dict[str, Callable[[Column, object], Column]] = {
-    "eq": lambda column, value: column == value,
-    "neq": lambda column, value: column != value,
-    "lt": lambda column, value: column < value,
-    "lte": lambda column, value: column <= value,
-    "gt": lambda column, value: column > value,
-    "gte": lambda column, value: column >= value,
+OPERATORS: dict[str, Callable[[Any, Any], Any]] = {
+    name: getattr(operator, python)
+    for name, python in {"eq": "eq", "neq": "ne", "lt": "lt", "lte": "le", "gt": "gt", "gte": "ge"}.items()
 }
-"""openEO comparison → Spark column."""
+"""openEO's comparisons, for Spark columns."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,7 +80,7 @@ def select_items(spark: SparkSession, path: str, load: Load) -> DataFrame:
 
 
 def _condition(load: Load, items: DataFrame) -> Column:
-    wanted = F.lit(True)
+    wanted = F.lit(col=True)
     if load.temporal_extent is not None:
         start, end = load.temporal_extent
         if start is not None:
@@ -90,9 +88,9 @@ def _condition(load: Load, items: DataFrame) -> Column:
         if end is not None:
             wanted &= F.col("datetime") < F.lit(end)
     for name, conditions in load.properties.items():
-        for operator, value in conditions:
-            column = F.col(f"`{name}`") if name in items.columns else F.lit(None)
-            wanted &= OPERATORS[operator](column, value)
+        column = F.col(f"`{name}`") if name in items.columns else F.lit(None)
+        for comparison, value in conditions:
+            wanted &= OPERATORS[comparison](column, value)
     return wanted
 
 
@@ -152,9 +150,11 @@ def gather(placed: DataFrame, recipe_id: str, output: str) -> DataFrame:
     unit_id = F.concat_ws("/", "tile", "period")
     href = F.concat(F.lit(f"{output}/"), "tile", F.lit("/"), "tile", F.lit("_"), "period", F.lit(".tif"))
     pixels = F.struct(F.lit(recipe_id), F.col("crs"), F.col("transform"), F.col("shape"), F.col("items"))
-    return grouped.filter("touched").withColumns(
-        {"unit_id": unit_id, "output_href": href, "digest": F.sha2(F.to_json(pixels), 256)}
-    ).select(*UNITS.names)
+    return (
+        grouped.filter("touched")
+        .withColumns({"unit_id": unit_id, "output_href": href, "digest": F.sha2(F.to_json(pixels), 256)})
+        .select(*UNITS.names)
+    )
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,6 +1,5 @@
 """Progress of a run in output pixels, with the time left: a bar on a terminal or in a notebook, lines in a log."""
 
-import logging
 import sys
 import threading
 from collections.abc import Callable, Iterator
@@ -8,8 +7,6 @@ from contextlib import contextmanager
 from time import perf_counter
 
 from tqdm.auto import tqdm
-
-logger = logging.getLogger("jeospark")
 
 POLL = 0.25
 """Seconds between two looks at the count."""
@@ -53,7 +50,7 @@ def _lines(total: int, done: Callable[[], int], what: str, stop: threading.Event
         ended = stop.wait(LOG_EVERY if shown >= 0 else POLL)
         if done() != shown:
             shown = done()
-            print(line(what, shown, total, perf_counter() - started), file=sys.stderr, flush=True)
+            sys.stderr.write(line(what, shown, total, perf_counter() - started) + "\n")
 
 
 def line(what: str, done: int, total: int, seconds: float) -> str:

@@ -1,9 +1,9 @@
 """What runs on an executor: rows of units in, rows of outcomes out."""
 
 from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING
 
 import pyarrow as pa
-from pyspark.accumulators import Accumulator
 
 from jeospark.engine.job import Job
 from jeospark.output import OutputBand
@@ -13,6 +13,9 @@ from jeospark.settings import Settings
 from jeospark.task.product import product
 from jeospark.task.program import program
 from jeospark.task.unit import Orders, run_unit
+
+if TYPE_CHECKING:
+    from pyspark.accumulators import Accumulator
 
 Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 

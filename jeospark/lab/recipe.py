@@ -4,8 +4,14 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
+from jeospark.grid import GeoBox
+from jeospark.lab.view import Preview, preview
 from jeospark.recipe.graph import ProcessGraph
+
+if TYPE_CHECKING:
+    from jeospark.lab.plan import PlannedRun
 
 Bbox = tuple[float, float, float, float]
 REFLECTANCE = {"dtype": "int16", "scale": 0.0001, "nodata": -32768}
@@ -28,7 +34,7 @@ class Recipe:
     """
 
     def __init__(self, step: Step) -> None:
-        self._step = step
+        self.step = step
         self.graph = ProcessGraph.from_json(_nodes(step))
 
     @property
@@ -54,9 +60,7 @@ class Recipe:
     def process(self, name: str, /, **arguments: object) -> "Recipe":
         """Apply any process; this recipe becomes its `data`, other recipes may be arguments."""
         given = {"data": self, **arguments}
-        return Recipe(
-            Step(name, {key: each._step if isinstance(each, Recipe) else each for key, each in given.items()})
-        )
+        return Recipe(Step(name, {key: each.step if isinstance(each, Recipe) else each for key, each in given.items()}))
 
     def filter_bbox(self, west: float, south: float, east: float, north: float) -> "Recipe":
         """Keep an area, in degrees; west > east crosses the antimeridian."""
@@ -103,12 +107,56 @@ class Recipe:
         """Put the bands of other recipes beside this one's."""
         merged = self
         for other in others:
-            merged = Recipe(Step("merge_cubes", {"cube1": merged._step, "cube2": other._step}))
+            merged = Recipe(Step("merge_cubes", {"cube1": merged.step, "cube2": other.step}))
         return merged
 
     def save(self, **options: object) -> "Recipe":
         """End with a COG a unit; `dtype`, `scale`, `offset`, `nodata`, and `bands` for those that differ."""
         return self.process("save_result", format="COG", options=options)
+
+    def preview(
+        self,
+        where: Bbox | GeoBox | None = None,
+        size: int = 512,
+        *,
+        crs: str = "EPSG:3857",
+        period: str | None = None,
+        catalog: str | None = None,
+    ) -> Preview:
+        """Evaluate at once, in this process, at screen resolution; on the batch's grid the pixels are the batch's.
+
+        Args:
+            where: West, south, east, north in degrees, or a GeoBox; by default the recipe's own extent.
+            size: Longest side in pixels, where no GeoBox says more.
+            crs: CRS of the pixels, where no GeoBox says more.
+            period: Which period, such as 2019-07; by default the last with items.
+            catalog: Folder of the catalogue; by default that of the settings.
+
+        Raises:
+            EmptySelectionError: No item lies there, or none in the period.
+            ExtentError: No area is given, or one that is no area.
+        """
+        return preview(self.graph, where, size, crs=crs, label=period, catalog=catalog)
+
+    def plan(
+        self, output: str | Path, *, grid: str = "native", catalog: str | None = None, title: str = "", **limits: Any
+    ) -> "PlannedRun":
+        """Plan a run on Spark; nothing is read yet. Then `explain()` and `run()`.
+
+        Args:
+            output: Folder of the results; it holds those of one recipe.
+            grid: Text form of a grid, or `native` for the one that the items share.
+            catalog: Folder of the catalogue; by default that of the settings.
+            title: Name of the product.
+            limits: `max_error_ratio` and `skip_bad_assets`, see `jeospark.engine.job.Job`.
+
+        Raises:
+            RecipeError: The recipe cannot run.
+            GridError: The grid is unknown, or the items share none.
+        """
+        from jeospark.lab.plan import planned  # noqa: PLC0415 - previews do without Spark, which is slow to import
+
+        return planned(self.to_json(), output=str(output), grid=grid, catalog=catalog, title=title, **limits)
 
     def __repr__(self) -> str:
         chain = " → ".join(node.process_id for node in self.graph.nodes.values())

@@ -61,7 +61,7 @@ class CogWriter:
         OutputUnwritableError: The scratch folder cannot be written.
     """
 
-    def __init__(  # noqa: D107, PLR0913 - the class says it; a raster file has this many parts
+    def __init__(  # noqa: PLR0913 - the class says it; a raster file has this many parts
         self,
         path: str,
         *,
@@ -148,7 +148,7 @@ class CogWriter:
             raise OutputError(f"GDAL cannot write: {error}", where=folder, remedy="Check the storage.") from error
 
 
-def write_cog(  # noqa: PLR0913 - see CogWriter
+def write_cog(
     path: str,
     data: NDArray[np.generic],
     *,

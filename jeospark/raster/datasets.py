@@ -5,7 +5,9 @@ import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from types import TracebackType
+from typing import Self
 
 import rasterio
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
@@ -46,7 +48,7 @@ class Datasets:
         while self._open:
             self._open.popitem()[1].close()
 
-    def __enter__(self) -> "Datasets":
+    def __enter__(self) -> Self:
         return self
 
     def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None) -> None:
@@ -81,7 +83,7 @@ def _named(href: str, error: RasterioError) -> AssetMissingError | AssetUnreadab
         return AssetMissingError(
             "the asset's file is not there", where=href, remedy="Bring it back, or ingest the source again."
         )
-    if local is not None and os.path.isfile(local) and os.path.getsize(local) == 0:
+    if local is not None and Path(local).is_file() and Path(local).stat().st_size == 0:
         return AssetUnreadableError("the asset's file is empty", where=href, remedy="Fetch it again.")
     kind = "cannot be read to its end" if isinstance(error, RasterioIOError) else "cannot be read"
     cause = str(error.__cause__ or error)

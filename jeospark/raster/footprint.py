@@ -37,8 +37,9 @@ def _in_pixels(wkb: bytes, target: Target) -> Geometry | None:
     inverse = ~target.affine
 
     def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        xs, ys = (np.asarray(axis) for axis in transform(
-            parse_crs(LONLAT), parse_crs(target.crs), points[:, 0], points[:, 1]))
+        xs, ys = (
+            np.asarray(axis) for axis in transform(parse_crs(LONLAT), parse_crs(target.crs), points[:, 0], points[:, 1])
+        )
         return np.column_stack([inverse.a * xs + inverse.c, inverse.e * ys + inverse.f])
 
     pixels = shapely.transform(area, project)

@@ -83,7 +83,7 @@ def parse_crs(text: str) -> CRS:
 
 
 def locate(dataset: DatasetReader, source: Source) -> Placement:
-    """Place a dataset by its own georeference, or by the catalogue's where the file carries none or only a nameless CRS.
+    """Place a dataset by its own georeference, or by the catalogue's where the file has none, or a nameless CRS.
 
     Raises:
         NoCrsError: Neither names a CRS.
@@ -114,14 +114,12 @@ def _registered(crs: CRS) -> bool:
 
 
 def _transform(dataset: DatasetReader, source: Source) -> Affine:
-    transform = dataset.transform
+    transform: Affine = dataset.transform
     if transform.is_identity and source.transform is not None:
         transform = Affine(*source.transform)
     if transform.is_identity:
         cause = "is placed by ground control points only" if dataset.gcps[0] else "has no geotransform"
-        raise NotRectifiedError(
-            f"the raster {cause}", where=source.href, remedy="Rectify it first, with `gdalwarp`."
-        )
+        raise NotRectifiedError(f"the raster {cause}", where=source.href, remedy="Rectify it first, with `gdalwarp`.")
     if transform.b or transform.d:
         raise NotRectifiedError(
             f"the raster is rotated or sheared (b = {transform.b:g}, d = {transform.d:g})",

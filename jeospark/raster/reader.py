@@ -1,6 +1,7 @@
 """Read one band of one item on a target grid: native pixels where the grids agree, resampled ones where they do not."""
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -25,7 +26,7 @@ OVERVIEW_RATIO = 4
 class Encoding:
     """How a band's numbers are stored."""
 
-    dtype: np.dtype[np.generic]
+    dtype: np.dtype[Any]
     nodata: float
     """The number that means not usable; NaN where the type is a float, or no number does."""
     scale: float
@@ -84,7 +85,7 @@ class BandReader:
         step = self.relation.factor if self.relation.fit is Fit.AVERAGE else 1
         return -self.relation.row // step, -self.relation.col // step
 
-    def read(self, window: Window, out: NDArray[np.generic]) -> int:
+    def read(self, window: Window, out: NDArray[Any]) -> int:
         """Fill `out` with the pixels of a window of the target grid.
 
         Args:
@@ -105,7 +106,7 @@ class BandReader:
         out[...] = _as_float(native, self.encoding.nodata)
         return count
 
-    def _fill(self, window: Window, out: NDArray[np.generic]) -> int:
+    def _fill(self, window: Window, out: NDArray[Any]) -> int:
         relation = self.relation
         if self._warp is not None:
             return self._warp.fill(window, out, self._decode, nodata=self.encoding.nodata, linear=not self._classes)
@@ -115,7 +116,7 @@ class BandReader:
             return self._fill_repeated(window, out)
         return self._fill_averaged(window, out)
 
-    def _fill_repeated(self, window: Window, out: NDArray[np.generic]) -> int:
+    def _fill_repeated(self, window: Window, out: NDArray[Any]) -> int:
         factor = self.relation.factor
         row, col = window.row + self.relation.row, window.col + self.relation.col
         first = Window(row // factor, col // factor, 0, 0)
@@ -126,7 +127,7 @@ class BandReader:
         repeat(source, factor=factor, row=row % factor, col=col % factor, out=out)
         return count
 
-    def _fill_averaged(self, window: Window, out: NDArray[np.generic]) -> int:
+    def _fill_averaged(self, window: Window, out: NDArray[Any]) -> int:
         factor = self.relation.factor
         row, col = window.row * factor + self.relation.row, window.col * factor + self.relation.col
         source = np.empty((window.rows * factor, window.cols * factor), out.dtype)
@@ -137,7 +138,7 @@ class BandReader:
             average(source, factor, out)
         return count
 
-    def _decode(self, window: Window, out: NDArray[np.generic]) -> int:
+    def _decode(self, window: Window, out: NDArray[Any]) -> int:
         """Fill `out` with source pixels, in the delivered encoding; returns how many were decoded."""
         inside = window.clipped(*self.placement.shape)
         if inside.pixels < window.pixels:
@@ -153,7 +154,7 @@ class BandReader:
             part[...] = self._usable_as_float(inside, native)
         return inside.pixels
 
-    def _read_native(self, window: Window, out: NDArray[np.generic]) -> None:
+    def _read_native(self, window: Window, out: NDArray[Any]) -> None:
         dataset, rows = self._dataset(), self._file_window(window)
         with reading(self._source.href):
             if out.flags.c_contiguous and not self.placement.flipped:
@@ -161,7 +162,7 @@ class BandReader:
             else:
                 out[...] = self._northup(dataset.read(self._source.index, window=rows))
 
-    def _usable_as_float(self, window: Window, native: NDArray[np.generic]) -> NDArray[np.float32]:
+    def _usable_as_float(self, window: Window, native: NDArray[Any]) -> NDArray[np.float32]:
         values = _as_float(native, self.stored.nodata)
         if self._masked:
             with reading(self._source.href):
@@ -169,7 +170,7 @@ class BandReader:
             values[self._northup(mask) == 0] = np.nan
         return values
 
-    def _northup(self, rows: NDArray[np.generic]) -> NDArray[np.generic]:
+    def _northup(self, rows: NDArray[Any]) -> NDArray[Any]:
         return rows[::-1] if self.placement.flipped else rows
 
     def _file_window(self, window: Window) -> GdalWindow:
@@ -227,7 +228,7 @@ def _floating(stored: Encoding) -> Encoding:
     return Encoding(dtype=np.dtype(np.float32), nodata=np.nan, scale=stored.scale, offset=stored.offset)
 
 
-def _nodata(dataset: DatasetReader, source: Source, dtype: np.dtype[np.generic]) -> float:
+def _nodata(dataset: DatasetReader, source: Source, dtype: np.dtype[Any]) -> float:
     """The catalogue's nodata, else the file's; NaN for floats without one.
 
     Raises:
@@ -259,7 +260,7 @@ def _has_mask(dataset: DatasetReader, index: int) -> bool:
     return MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
 
 
-def _as_float(native: NDArray[np.generic], nodata: float) -> NDArray[np.float32]:
+def _as_float(native: NDArray[Any], nodata: float) -> NDArray[np.float32]:
     values = native.astype(np.float32)
     if not np.isnan(nodata):
         values[native == nodata] = np.nan

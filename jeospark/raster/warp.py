@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import ceil, floor, hypot
+from typing import Any
 
 import numpy as np
 from affine import Affine
@@ -12,7 +13,7 @@ from jeospark.raster.placement import Placement, Target, parse_crs, same_crs
 from jeospark.raster.window import Window
 from udfs.resample import STEP, average, bilinear, nearest
 
-Decode = Callable[[Window, NDArray[np.generic]], int]
+Decode = Callable[[Window, NDArray[Any]], int]
 """Fills an array with a window of source pixels and tells how many it decoded."""
 
 MARGIN = 2
@@ -36,9 +37,7 @@ class Warp:
         self.ratio = self._pixels_spanned(affine)
         """Source pixels that a target pixel spans, a side."""
 
-    def fill(
-        self, window: Window, out: NDArray[np.generic], decode: Decode, *, nodata: float, linear: bool
-    ) -> int:
+    def fill(self, window: Window, out: NDArray[Any], decode: Decode, *, nodata: float, linear: bool) -> int:
         """Fill `out` with a window of the target grid.
 
         Args:
@@ -53,8 +52,9 @@ class Warp:
             How many source pixels were decoded.
         """
         row, col = window.row + self._first[1], window.col + self._first[0]
-        us, vs = self._nodes(row // STEP, col // STEP, ceil((row % STEP + window.rows) / STEP), ceil(
-            (col % STEP + window.cols) / STEP))
+        us, vs = self._nodes(
+            row // STEP, col // STEP, ceil((row % STEP + window.rows) / STEP), ceil((col % STEP + window.cols) / STEP)
+        )
         factor = max(floor(self.ratio + 0.25), 1) if linear else 1
         needed = self._needed(us, vs, factor)
         if not needed.pixels:

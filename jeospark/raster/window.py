@@ -1,6 +1,7 @@
 """A rectangle of pixels on some grid."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,4 +51,4 @@ def split(window: Window, rows: int, cols: int) -> list[Window]:
 
 def _cuts(start: int, stop: int, step: int) -> list[tuple[int, int]]:
     edges = [start, *range((start // step + 1) * step, stop, step), stop]
-    return list(zip(edges[:-1], edges[1:], strict=True))
+    return list(pairwise(edges))

@@ -8,6 +8,7 @@ from time import perf_counter
 import numpy as np
 from numpy.typing import NDArray
 
+from jeospark.errors import RecipeError
 from jeospark.grid import geobox_from
 from jeospark.model import Chunk, ItemRef
 from jeospark.raster.datasets import Datasets
@@ -91,7 +92,7 @@ class Evaluation:
         if self._program.mask is None:
             return self._evaluate(window.grown(self._halo), window, {}, {}, None)
         mask, stacks = self._mask(window, self._program.mask)
-        usable = ~(mask.data & mask.valid)
+        usable = ~((mask.data != 0) & mask.valid)
         kept = {band: _cropped(stack, window, window.grown(self._halo)) for band, stack in stacks.items()}
         return self._evaluate(window, window, kept, {self._program.mask.node: mask}, usable)
 
@@ -101,10 +102,10 @@ class Evaluation:
         stacks = {band: read_stack(self.observations, band, grown, self.tally) for band in plan.bands}
         started = perf_counter()
         chunk = self._chunk(stacks, grown)
-        mask = evaluate(self._program.graph, lambda *_: chunk, node=plan.node)
+        mask = self._value(chunk, node=plan.node)
         self.tally.seconds_compute += perf_counter() - started
         inner = (..., *window.within(grown))
-        return Chunk(mask.data[inner] != 0, mask.valid[inner], mask.dims, mask.labels, self._geobox(window)), stacks
+        return Chunk(mask.data[inner], mask.valid[inner], mask.dims, mask.labels, self._geobox(window)), stacks
 
     def _evaluate(
         self,
@@ -120,11 +121,17 @@ class Evaluation:
         }
         started = perf_counter()
         chunk = self._chunk(stacks, read)
-        result = evaluate(self._program.graph, lambda *_: chunk, known=known)
-        data, valid = _planes(result)
+        data, valid = _planes(self._value(chunk, known=known))
         inner = (..., *window.within(read))
         self.tally.seconds_compute += perf_counter() - started
         return Pixels(window, data[inner], valid[inner] & np.isfinite(data[inner]))
+
+    def _value(self, chunk: Chunk, known: Mapping[str, Chunk] | None = None, node: str | None = None) -> Chunk:
+        """The cube of a node, by default of the result, where the collection's pixels are `chunk`."""
+        value = evaluate(self._program.graph, lambda *_: chunk, known, node)
+        if not isinstance(value, Chunk):
+            raise RecipeError("the recipe makes no data cube", where=f"node '{node or self._program.graph.result}'")
+        return value
 
     def _chunk(self, stacks: Mapping[str, Stack], window: Window) -> Chunk:
         shape = (len(self.observations), len(stacks), window.rows, window.cols)

@@ -22,7 +22,7 @@ class Lattice:
 
 
 def cell_shape(shape: tuple[int, int], lattice: Lattice, bytes_per_pixel: int, budget: int) -> tuple[int, int]:
-    """Rows and columns of the windows of a unit: whole blocks while they fit the budget, parts of one where they do not.
+    """Rows and columns of the windows of a unit: whole blocks while they fit the budget, else parts of one.
 
     Args:
         shape: (rows, columns) of the unit.

@@ -16,7 +16,6 @@ from jeospark.raster.placement import Target
 from jeospark.raster.reader import BandReader, Encoding
 from jeospark.raster.window import Window
 
-
 PHYSICAL = Encoding(dtype=np.dtype(np.float32), nodata=np.nan, scale=1.0, offset=0.0)
 """What fragments are brought to where each stores the band in its own way."""
 
@@ -84,7 +83,7 @@ class Fragment:
             raise BandMissingError(
                 f"the item has no band '{band}'",
                 where=self.item.item_id,
-                remedy=f"It has {', '.join(sorted(self._sources)) or 'none of those asked for'}; filter such items out.",
+                remedy=f"It has {', '.join(sorted(self._sources)) or 'none of those wanted'}; filter such items out.",
             )
         return self._sources[band]
 
@@ -95,9 +94,7 @@ class Fragment:
         except JeosparkError as error:
             href = self._sources[band].href if band in self._sources else ""
             raise BadAssetError(
-                Reject(
-                    item_id=self.item.item_id, band=band, asset=href, error=type(error).__name__, message=str(error)
-                )
+                Reject(item_id=self.item.item_id, band=band, asset=href, error=type(error).__name__, message=str(error))
             ) from error
 
 
@@ -196,6 +193,7 @@ def observe(
         classes: Names of bands that hold classes or bits.
         overviews: True where overviews may stand in for pixels.
     """
+
     def made(group: Iterable[ItemRef]) -> Observation:
         ordered = sorted(group, key=lambda item: (item.datetime, item.item_id))
         return Observation(

@@ -10,7 +10,6 @@ from numpy.typing import NDArray
 from jeospark.raster.window import Window, split
 from jeospark.task.observation import Observation
 
-
 LEAST_PART = 1 << 16
 """Pixels worth a call of their own: blocks that are smaller are read together."""
 
@@ -30,7 +29,8 @@ class Stack:
 
     def valid(self) -> NDArray[np.bool_]:
         """(t, rows, cols), True = usable."""
-        return ~np.isnan(self.data) if np.isnan(self.nodata) else self.data != self.nodata
+        usable: NDArray[np.bool_] = ~np.isnan(self.data) if np.isnan(self.nodata) else self.data != self.nodata
+        return usable
 
     def physical(self, out: NDArray[np.float32]) -> None:
         """Fill `out` (t, rows, cols) with physical values; what is not usable gets a meaningless number."""
@@ -72,9 +72,7 @@ def read_stack(
         BadAssetError: An asset cannot be used.
     """
     started = perf_counter()
-    wanted = [
-        each.meets(window) and (usable is None or bool(usable[at].any())) for at, each in enumerate(observations)
-    ]
+    wanted = [each.meets(window) and (usable is None or bool(usable[at].any())) for at, each in enumerate(observations)]
     stack = _allocate(observations, wanted, band, window)
     for at, observation in enumerate(observations):
         if wanted[at]:

@@ -83,7 +83,10 @@ def lift(table: Table, value: Any, dtype: np.dtype[np.generic] | None = None) ->
     if isinstance(value, Symbol):
         return value.number if dtype is None else table.cast(value.number, dtype)
     array = np.asarray(value)
-    if array.size == 0 or not (array.dtype.kind in "bif" and (np.array_equal(array, np.broadcast_to(array.flat[0], array.shape)) or array.size == 1)):
+    if array.size == 0 or not (
+        array.dtype.kind in "bif"
+        and (np.array_equal(array, np.broadcast_to(array.flat[0], array.shape)) or array.size == 1)
+    ):
         raise UnsupportedError("an array of its own")
     return table.constant(array.flat[0], dtype or array.dtype)
 
@@ -104,7 +107,13 @@ def _type_of(value: object) -> Any:
     """Give the type by which numpy promotes; Python's numbers are weak."""
     if isinstance(value, bool):
         return np.dtype(np.bool_)
-    return type(value) if isinstance(value, (int, float)) and not isinstance(value, np.generic) else np.asarray(value).dtype if isinstance(value, np.generic) else value.dtype  # type: ignore[attr-defined]
+    return (
+        type(value)
+        if isinstance(value, (int, float)) and not isinstance(value, np.generic)
+        else np.asarray(value).dtype
+        if isinstance(value, np.generic)
+        else value.dtype
+    )  # type: ignore[attr-defined]
 
 
 def _model(value: object) -> Any:

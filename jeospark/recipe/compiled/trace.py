@@ -138,7 +138,9 @@ class _Tracer:
         names = node.arguments.get("bands")
         if not isinstance(names, list):
             return cube
-        return take(cube, BANDS, list(dict.fromkeys(place for name in names for place in band_places(cube, BANDS, name))))
+        return take(
+            cube, BANDS, list(dict.fromkeys(place for name in names for place in band_places(cube, BANDS, name)))
+        )
 
     def _filter_bbox(self, node: Node) -> Chunk:
         extent = node.arguments["extent"]

@@ -1,0 +1,120 @@
+"""Recipes seen at once, without Spark."""
+
+from dataclasses import dataclass
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+import numpy as np
+from numpy.typing import NDArray
+
+from jeospark import periods
+from jeospark.catalog.bands import collection_bands
+from jeospark.catalog.store import Catalog
+from jeospark.errors import EmptySelectionError, ExtentError
+from jeospark.grid import BBox, GeoBox, geobox_of_bbox
+from jeospark.model import ItemRef
+from jeospark.output import OutputBand
+from jeospark.raster.quicklook import quicklook
+from jeospark.recipe.analysis import period
+from jeospark.recipe.graph import ProcessGraph
+from jeospark.settings import Settings
+from jeospark.task.preview import evaluate_view
+from jeospark.task.product import product
+from jeospark.task.program import Program, only_load, program
+
+COMPARISONS = {"eq": "==", "neq": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
+"""openEO's comparisons as the catalogue writes them."""
+Bounds = tuple[float, float, float, float]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Preview:
+    """A recipe's result on one grid, for one period."""
+
+    data: NDArray[np.floating]
+    """(bands, rows, cols), physical."""
+    valid: NDArray[np.bool_]
+    """Same shape, True = usable."""
+    bands: tuple[OutputBand, ...]
+    geobox: GeoBox
+    period: str
+    items: tuple[str, ...]
+    """Ids of the items it was made of."""
+
+    def to_png(self, path: str | Path) -> None:
+        """Write a picture; true colour where there are red, green and blue, else the first band."""
+        quicklook(self.data, self.valid, self.bands, str(path), size=max(self.geobox.shape))
+
+    def summary(self) -> str:
+        """One line: size, period, items, and how much is usable."""
+        rows, cols = self.geobox.shape
+        share = 100 * float(self.valid[0].mean())
+        return f"{cols} × {rows} pixels, {self.period}, {len(self.items)} items, {share:.0f} % usable"
+
+    def _repr_png_(self) -> bytes:
+        """The picture, for notebooks."""
+        with TemporaryDirectory() as folder:
+            path = Path(folder, "preview.png")
+            self.to_png(path)
+            return path.read_bytes()
+
+
+def preview(
+    graph: ProcessGraph,
+    where: Bounds | GeoBox | None,
+    size: int,
+    *,
+    crs: str,
+    label: str | None,
+    catalog: str | None,
+) -> Preview:
+    """Evaluate a recipe over an area or on a grid; see `Recipe.preview`."""
+    settings = Settings.load()
+    store = Catalog(catalog or settings.catalog)
+    ready = program(graph.to_json(), collection_bands(store.collection(only_load(graph).collection)))
+    geobox = where if isinstance(where, GeoBox) else _geobox(ready, where, size, crs)
+    label, items = _one_period(ready, _items(store, ready, geobox), label)
+    view = evaluate_view(ready, items, geobox, settings)
+    return Preview(
+        data=view.data,
+        valid=view.valid,
+        bands=product(ready, folder="", title="").bands,
+        geobox=geobox,
+        period=label,
+        items=tuple(item.item_id for item in items),
+    )
+
+
+def _geobox(ready: Program, bounds: Bounds | None, size: int, crs: str) -> GeoBox:
+    asked = bounds or ready.load.spatial_extent
+    if asked is None:
+        raise ExtentError("no area to look at", remedy="Give a bounding box: west, south, east, north in degrees.")
+    area = BBox(west=asked[0], south=asked[1], east=asked[2], north=asked[3])
+    left, bottom, right, top = area.bounds_in(crs)
+    longest = max(right - left, top - bottom)
+    shape = (max(round(size * (top - bottom) / longest), 1), max(round(size * (right - left) / longest), 1))
+    return geobox_of_bbox(area, crs=crs, shape=shape)
+
+
+def _items(store: Catalog, ready: Program, geobox: GeoBox) -> list[ItemRef]:
+    box = geobox.geographic_extent.boundingbox
+    load = ready.load
+    conditions = {name: (COMPARISONS[op], value) for name, tests in load.properties.items() for op, value in tests}
+    bounds = (max(box.left, -180.0), max(box.bottom, -90.0), min(box.right, 180.0), min(box.top, 90.0))
+    return list(store.refs(load.collection, ready.names, bounds, load.temporal_extent, conditions))
+
+
+def _one_period(ready: Program, items: list[ItemRef], label: str | None) -> tuple[str, list[ItemRef]]:
+    """The items of the period asked for, or of the last that has any."""
+    kind = period(ready.graph)
+    labels = [periods.label(kind, item.datetime) for item in items]
+    if not labels:
+        raise EmptySelectionError(
+            f"no item of '{ready.load.collection}' lies there", remedy="See what there is with `jeospark items`."
+        )
+    chosen = label or labels[-1]
+    if chosen not in labels:
+        raise EmptySelectionError(
+            f"no item in {chosen}", remedy=f"There are items in {', '.join(sorted(set(labels))[:12])}."
+        )
+    return chosen, [item for item, each in zip(items, labels, strict=True) if each == chosen]
