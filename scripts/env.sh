@@ -4,3 +4,6 @@ PATH="$PWD/.venv/bin:$PATH"
 JAVA_HOME=$(.venv/bin/python -c 'from jeospark.engine.java import ensure_java; print(ensure_java())')
 PYSPARK_PYTHON="$PWD/.venv/bin/python"
 export PATH JAVA_HOME PYSPARK_PYTHON
+# One machine: Spark listens on loopback only.
+SPARK_LOCAL_IP=127.0.0.1
+export SPARK_LOCAL_IP

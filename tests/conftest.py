@@ -12,6 +12,13 @@ from rasterio.transform import Affine
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
 
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """PySpark leaves the sockets through which results come to the garbage collector."""
+    config.addinivalue_line("filterwarnings", "ignore:unclosed <socket:ResourceWarning")
+
+
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
 
@@ -33,7 +40,14 @@ def spark() -> Iterator[object]:
     """A Spark session on two cores."""
     from jeospark.engine.session import spark_session
 
-    session = spark_session("jeospark tests", {"spark.master": "local[2]", "spark.driver.memory": "768m"})
+    quick = {
+        "spark.master": "local[2]",
+        "spark.driver.memory": "768m",
+        "spark.sql.shuffle.partitions": "2",
+        # The sessions of tests are short: the JVM's best compiler would take longer than it spares.
+        "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
+    }
+    session = spark_session("jeospark tests", quick)
     yield session
     session.stop()
 

@@ -18,7 +18,7 @@ from udfs.quantiles import _comparators
 Workspace = namedtuple("Workspace", ("ordered", "flags", "undefined", "totals", "centres", "numbers"))  # noqa: PYI024
 """Memory of the reducers; numba takes a named tuple, but no class."""
 
-_ONE, _LEAST, _GREATEST = 0, 1, 2
+_BOTH, _LEAST, _GREATEST = 0, 1, 2
 
 
 @cache
@@ -32,12 +32,12 @@ def median_network(dates: int) -> NDArray[np.int64]:
     steps = []
     for low, high in reversed(_comparators(dates).tolist()):
         if low in wanted or high in wanted:
-            steps.append((low, high, _ONE if {low, high} <= wanted else _LEAST if low in wanted else _GREATEST))
+            steps.append((low, high, _BOTH if {low, high} <= wanted else _LEAST if low in wanted else _GREATEST))
             wanted |= {low, high}
     return np.array(steps[::-1], np.int64).reshape(-1, 3)
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def workspace(dates, width, model):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Allocate memory for `dates` runs of `width` pixels of the type of the array `model`."""
     return Workspace(
@@ -50,8 +50,8 @@ def workspace(dates, width, model):  # type: ignore[no-untyped-def]  # noqa: ANN
     )
 
 
-@njit(nogil=True, error_model="numpy", inline="never")
-def load(source, nodata, declared, scale, offset, data, valid):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def load(source, nodata, declared, scale, offset, data, valid):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Make float32 of stored numbers, and tell which are usable: not `nodata` where that is declared, else not NaN."""
     for pixel in range(len(source)):
         number = source[pixel]
@@ -59,20 +59,27 @@ def load(source, nodata, declared, scale, offset, data, valid):  # type: ignore[
         valid[pixel] = (number != nodata) if declared else (number == number)  # noqa: PLR0124
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
+def copy(source, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
+    """Copy a run; assigning a slice costs several times as much."""
+    for pixel in range(len(source)):
+        out[pixel] = source[pixel]
+
+
+@njit(cache=True, nogil=True, error_model="numpy")
 def greater(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Give the greater number as numpy.maximum does; NaN if either is."""
     return one if one > other or one != one else other  # noqa: PLR0124
 
 
-@njit(nogil=True, error_model="numpy", inline="always")
+@njit(cache=True, nogil=True, error_model="numpy")
 def lesser(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Give the lesser number as numpy.minimum does; NaN if either is."""
     return one if one < other or one != one else other  # noqa: PLR0124
 
 
-@njit(nogil=True, error_model="numpy")
-def median(values, start, valid, mark, out, work, network):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def median(values, start, valid, mark, out, work, network):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Median.
 
     Nulls are filled with infinity and minus infinity in turn, so that the middle stays at one place.
@@ -92,37 +99,42 @@ def median(values, start, valid, mark, out, work, network):  # type: ignore[no-u
         out[pixel] = np.nan if undefined[pixel] else result
 
 
-@njit(nogil=True, error_model="numpy")
-def _fill(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def _fill(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     odd, undefined = work.flags, work.undefined
     odd[:] = False
     undefined[:] = False
     for date in range(len(values)):
-        source, known, target = values[date, start : start + width], valid[date, mark : mark + width], work.ordered[date]
+        source, known, target = (
+            values[date, start : start + width],
+            valid[date, mark : mark + width],
+            work.ordered[date],
+        )
         for pixel in range(width):
             null = -np.inf if odd[pixel] else np.inf
             target[pixel] = source[pixel] if known[pixel] else null
-            undefined[pixel] |= known[pixel] & (source[pixel] != source[pixel])  # noqa: PLR0124
+            undefined[pixel] |= known[pixel] & (source[pixel] != source[pixel])
             odd[pixel] ^= not known[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def _compare(low, high, kind, width):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
-    if kind == _ONE:
+    """Order two rows; written out, since numba's min and max look for NaN first."""
+    if kind == _BOTH:
         for pixel in range(width):
             one, other = low[pixel], high[pixel]
-            low[pixel] = other if other < one else one
-            high[pixel] = one if other < one else other
+            low[pixel] = other if other < one else one  # noqa: FURB136
+            high[pixel] = one if other < one else other  # noqa: FURB136
     elif kind == _LEAST:
         for pixel in range(width):
-            low[pixel] = high[pixel] if high[pixel] < low[pixel] else low[pixel]
+            low[pixel] = high[pixel] if high[pixel] < low[pixel] else low[pixel]  # noqa: FURB136
     else:
         for pixel in range(width):
-            high[pixel] = low[pixel] if high[pixel] < low[pixel] else high[pixel]
+            high[pixel] = low[pixel] if high[pixel] < low[pixel] else high[pixel]  # noqa: FURB136
 
 
-@njit(nogil=True, error_model="numpy")
-def _add_up(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def _add_up(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     totals, numbers = work.totals, work.numbers
     totals[:] = 0.0
     numbers[:] = 0.0
@@ -133,24 +145,24 @@ def _add_up(values, start, valid, mark, width, work):  # type: ignore[no-untyped
             numbers[pixel] += 1.0 if known[pixel] else 0.0
 
 
-@njit(nogil=True, error_model="numpy")
-def total(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def total(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sum."""
     _add_up(values, start, valid, mark, len(out), work)
     for pixel in range(len(out)):
         out[pixel] = work.totals[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
-def mean(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def mean(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Arithmetic mean."""
     _add_up(values, start, valid, mark, len(out), work)
     for pixel in range(len(out)):
         out[pixel] = work.totals[pixel] / max(work.numbers[pixel], 1.0)
 
 
-@njit(nogil=True, error_model="numpy")
-def _spread(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def _spread(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Put the sample variance into the totals."""
     totals, centres, numbers = work.totals, work.centres, work.numbers
     _add_up(values, start, valid, mark, width, work)
@@ -166,24 +178,24 @@ def _spread(values, start, valid, mark, width, work):  # type: ignore[no-untyped
         totals[pixel] /= max(numbers[pixel] - 1.0, 1.0)
 
 
-@njit(nogil=True, error_model="numpy")
-def variance(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def variance(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sample variance."""
     _spread(values, start, valid, mark, len(out), work)
     for pixel in range(len(out)):
         out[pixel] = work.totals[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
-def sd(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def sd(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sample standard deviation."""
     _spread(values, start, valid, mark, len(out), work)
     for pixel in range(len(out)):
         out[pixel] = np.sqrt(work.totals[pixel])
 
 
-@njit(nogil=True, error_model="numpy")
-def minimum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def minimum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the least value."""
     found, width = work.flags, len(out)
     found[:] = False
@@ -196,8 +208,8 @@ def minimum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-d
             found[pixel] |= known[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
-def maximum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def maximum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the greatest value."""
     found, width = work.flags, len(out)
     found[:] = False
@@ -210,8 +222,8 @@ def maximum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-d
             found[pixel] |= known[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
-def first(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def first(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the first usable value."""
     found, width = work.flags, len(out)
     found[:] = False
@@ -223,8 +235,8 @@ def first(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def
             found[pixel] |= known[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
-def last(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def last(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """Find the last usable value."""
     width = len(out)
     out[:] = 0
@@ -234,8 +246,8 @@ def last(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]
             out[pixel] = source[pixel] if known[pixel] else out[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
-def count(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001, PLR0913, PLR0917
+@njit(cache=True, nogil=True, error_model="numpy")
+def count(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """Count the usable values that are finite."""
     width = len(out)
     out[:] = 0
@@ -245,7 +257,7 @@ def count(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def
             out[pixel] += 1 if known[pixel] & (abs(source[pixel]) < np.inf) else 0
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def some(valid, mark, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Tell whether any date has a usable value."""
     width = len(out)
@@ -256,7 +268,7 @@ def some(valid, mark, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
             out[pixel] |= known[pixel]
 
 
-@njit(nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy")
 def several(valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Tell whether more than one date has a usable value."""
     width, seen = len(out), work.flags

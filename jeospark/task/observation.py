@@ -103,7 +103,8 @@ class Observation:
 
     Args:
         fragments: In the order of preference; all of one observation.
-        primary: The band that decides which fragment a pixel is taken from, for all bands alike.
+        primary: The band that decides which fragment a pixel is taken from, for all bands alike; where none has it, a
+            band's pixel is the first that there is, as it would be if the observation had one fragment only.
     """
 
     def __init__(self, fragments: list[Fragment], primary: str) -> None:
@@ -158,11 +159,12 @@ class Observation:
         *,
         physical: bool,
     ) -> int:
-        """Take the pixels still free that this fragment has; what is taken is no longer free."""
+        """Take the pixels still free that this fragment has; what its primary band has is no longer free."""
         primary = np.empty(out.shape, np.float32)
         decoded = fragment.read(self._primary, window, primary)
         chosen = free & ~np.isnan(primary)
         free &= ~chosen
+        chosen |= free & (np.isnan(out) if np.issubdtype(out.dtype, np.floating) else out == self.encoding(band).nodata)
         if not chosen.any():
             return decoded
         values = np.empty_like(out)

@@ -1,4 +1,4 @@
-"""Recipes compiled: where a recipe allows it, one generated function does what the plain evaluator does node by node."""
+"""Recipes compiled: where it can be done, one generated function does what the plain evaluator does node by node."""
 
 from collections.abc import Sequence
 

@@ -12,7 +12,7 @@ from pathlib import Path
 from types import ModuleType
 
 _STAMP = (0, 0)
-"""Time of all kernel files: numba takes a file of another time for another file, and one written twice must stay one."""
+"""Time of all kernel files: numba takes a file of another time for another one, and processes write the same twice."""
 
 
 def blocks_digest() -> str:

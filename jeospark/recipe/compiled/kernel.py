@@ -96,11 +96,11 @@ def _nodata(nodata: float, dtype: np.dtype[np.generic]) -> tuple[object, bool]:
     if np.isnan(nodata):
         return dtype.type(0), False
     if dtype.kind == "f":
-        return dtype.type(nodata), True  # type: ignore[call-arg]
+        return dtype.type(nodata), True
     limits = np.iinfo(dtype)  # type: ignore[type-var]
     if not (float(nodata).is_integer() and limits.min <= nodata <= limits.max):
         return dtype.type(0), False
-    return dtype.type(int(nodata)), True  # type: ignore[call-arg]
+    return dtype.type(int(nodata)), True
 
 
 def _inside(box: Mapping[str, object], shape: tuple[int, ...], geobox: object) -> Usable:

@@ -54,7 +54,7 @@ from numba import njit
 from udfs import blocks
 
 # Compiled with udfs.blocks {blocks}
-RUN = {run}
+RUN = 256
 '''
 
 
@@ -134,17 +134,17 @@ class Writer:
             flags = self._slot("valid", band)
             lines.append(f"blocks.load({numbers}, stored{_run(place)}, flags{_run(flags)})")
         if self.masked:
-            lines.append(f"flags{_run(self._slot('usable', 0), 'width')} = usable[date, row, start:stop]")
-        for box in self.boxes:
-            lines.append(f"flags{_run(self._slot('inside', box), 'width')} = inside{box}[row, start:stop]")
+            lines.append(f"blocks.copy(usable[date, row, start:stop], flags{_run(self._slot('usable', 0))})")
+        lines += [
+            f"blocks.copy(inside{box}[row, start:stop], flags{_run(self._slot('inside', box))})" for box in self.boxes
+        ]
         return lines
 
     def _date_loop(self) -> list[str]:
         pools = sorted({name for name, _ in self._x.values()})
         lines = [f"{name}_date = {name}[date]" for name in pools]
         loop = [self._statement(one) for one in self._table.needed(self._series) if self._at(one).name != "constant"]
-        for number, (name, place) in self._x.items():
-            loop.append(f"{name}_date[{_pixel(place)}] = {self._name(number)}")
+        loop += [f"{name}_date[{_pixel(place)}] = {self._name(number)}" for number, (name, place) in self._x.items()]
         return [*lines, "for pixel in range(width):", *_in(loop)] if loop else []
 
     def _reduction(self, number: int) -> str:

@@ -83,10 +83,7 @@ def lift(table: Table, value: Any, dtype: np.dtype[np.generic] | None = None) ->
     if isinstance(value, Symbol):
         return value.number if dtype is None else table.cast(value.number, dtype)
     array = np.asarray(value)
-    if array.size == 0 or not (
-        array.dtype.kind in "bif"
-        and (np.array_equal(array, np.broadcast_to(array.flat[0], array.shape)) or array.size == 1)
-    ):
+    if array.size != 1 or array.dtype.kind not in "bif":
         raise UnsupportedError("an array of its own")
     return table.constant(array.flat[0], dtype or array.dtype)
 
@@ -105,19 +102,14 @@ def cell_of(table: Table, value: object) -> int:
 
 def _type_of(value: object) -> Any:
     """Give the type by which numpy promotes; Python's numbers are weak."""
-    if isinstance(value, bool):
-        return np.dtype(np.bool_)
-    return (
-        type(value)
-        if isinstance(value, (int, float)) and not isinstance(value, np.generic)
-        else np.asarray(value).dtype
-        if isinstance(value, np.generic)
-        else value.dtype
-    )  # type: ignore[attr-defined]
+    return type(value) if type(value) in (int, float) else _model(value).dtype
 
 
 def _model(value: object) -> Any:
-    return value if type(value) in (bool, int, float) else value.dtype  # type: ignore[attr-defined]
+    """Give what numpy promotes as it does the value: numpy's own scalars, which are Python's too, are strong."""
+    if type(value) is bool:
+        return np.False_
+    return value if type(value) in (int, float) else np.empty(0, value.dtype)  # type: ignore[attr-defined]
 
 
 def _exact(name: str, dtype: np.dtype[np.generic]) -> np.dtype[np.generic]:

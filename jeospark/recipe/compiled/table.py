@@ -65,7 +65,7 @@ class Table:
 
     def constant(self, value: object, dtype: np.dtype[np.generic]) -> int:
         """Give the number of a constant."""
-        return self.number(Operation("constant", dtype.name, (), repr(dtype.type(value).item())))  # type: ignore[call-arg]
+        return self.number(Operation("constant", dtype.name, (), repr(dtype.type(value).item())))
 
     def input(self, name: str, number: int = 0) -> int:
         """Give the number of an input."""

@@ -67,7 +67,7 @@ def trace(graph: Steps, mask_node: str | None, bands: Sequence[str]) -> Trace:
     result = tracer.run()
     if result.dims[-2:] != ("y", "x"):
         raise UnsupportedError(f"the axes {result.dims}")
-    outputs = tuple(tracer.table.pair(int(cell)) for cell in result.data.ravel())  # type: ignore[call-overload]
+    outputs = tuple(tracer.table.pair(int(cell)) for cell in result.data.ravel())
     if any(tracer.table.levels[number] is Level.DATE for pair in outputs for number in pair):
         raise UnsupportedError("a result of each date")
     dtype = tracer.table.operations[outputs[0][0]].dtype
@@ -262,7 +262,7 @@ class _Tracer:
         """Give all cells the type that an array of them all has."""
         if cube.data.size == 0 or cube.data.shape[cube.dims.index("t") if "t" in cube.dims else -1] != 1:
             raise UnsupportedError("a cube without bands, or of several periods")
-        pairs = [self.table.pair(int(cell)) for cell in cube.data.ravel()]  # type: ignore[call-overload]
+        pairs = [self.table.pair(int(cell)) for cell in cube.data.ravel()]
         dtype = np.result_type(*(np.dtype(self.table.operations[data].dtype) for data, _ in pairs))
         cells = [self.table.cell(self.table.cast(data, dtype), valid) for data, valid in pairs]
         return replace(cube, data=np.array(cells, np.int64).reshape(cube.data.shape))

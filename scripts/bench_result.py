@@ -1,0 +1,118 @@
+"""What a benchmark found: as JSON, as a table on the terminal, as a section of a page."""
+
+import json
+import platform
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from importlib.metadata import version
+from pathlib import Path
+from statistics import median
+from typing import Literal
+
+import psutil
+
+BEGIN, END = "<!-- results of scripts/bench.py -->", "<!-- end of results -->"
+PACKAGES = ("jeospark", "pyspark", "pyarrow", "numpy", "numba", "rasterio")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Result:
+    """One ratio, and the seconds it was made of."""
+
+    name: str
+    what: str
+    """What is compared with what."""
+    ratio: float
+    target: float | None = None
+    """None where the ratio is only reported."""
+    sense: Literal["at most", "at least"] = "at most"
+    """Which side of the target is good."""
+    seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
+    """Raw seconds of every repetition, by who took them."""
+    also: Mapping[str, float | int | str] = field(default_factory=dict)
+    """What else was seen."""
+
+    @property
+    def met(self) -> bool | None:
+        """Whether the target is met; None without one."""
+        if self.target is None:
+            return None
+        return self.ratio <= self.target if self.sense == "at most" else self.ratio >= self.target
+
+    def json(self) -> str:
+        """One line."""
+        return json.dumps({**asdict(self), "met": self.met}, ensure_ascii=False)
+
+    def row(self) -> list[str]:
+        """Cells of the table: name, what, ratio, target, seconds, also."""
+        seconds = "; ".join(f"{who} {_seconds(values)}" for who, values in self.seconds.items())
+        also = "; ".join(f"{name} {_number(value)}" for name, value in self.also.items())
+        return [self.name, self.what, f"{self.ratio:.2f}", self._target(), seconds, also]
+
+    def _target(self) -> str:
+        if self.target is None:
+            return "reported"
+        return f"{'≤' if self.sense == 'at most' else '≥'} {self.target:g}, {'met' if self.met else 'missed'}"
+
+
+HEADER = ["name", "compared", "ratio", "target", "seconds: median (least … greatest)", "also"]
+
+
+def compared(slow: Sequence[float], fast: Sequence[float]) -> float:
+    """Ratio of two medians."""
+    return median(slow) / median(fast)
+
+
+def table(results: Sequence[Result]) -> str:
+    """For a terminal: a line a result, what else was seen below it."""
+    lines = []
+    for result in results:
+        name, what, ratio, target, seconds, also = result.row()
+        lines.append(f"{name:18} {ratio:>7}  {target:16} {what}")
+        lines.extend(f"{'':27} {text}" for text in (seconds, also) if text)
+    return "\n".join(lines)
+
+
+def markdown(results: Sequence[Result]) -> str:
+    """For a page: the machine, then a table."""
+    rows = [HEADER, ["---"] * len(HEADER), *(result.row() for result in results)]
+    return "\n".join([machine(), "", *("| " + " | ".join(row) + " |" for row in rows)])
+
+
+def put_into(page: Path, results: Sequence[Result]) -> None:
+    """Replace the results in a page."""
+    text = page.read_text(encoding="utf-8")
+    if BEGIN not in text or END not in text:
+        raise SystemExit(f"{page} lacks the lines {BEGIN} and {END}")
+    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    page.write_text(pattern.sub(lambda _: f"{BEGIN}\n{markdown(results)}\n{END}", text), encoding="utf-8")
+
+
+def machine() -> str:
+    """The machine and the versions in one sentence each."""
+    memory = psutil.virtual_memory().total / 2**30
+    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    return (
+        f"Machine: {psutil.cpu_count()} cores of {_processor()}, {memory:.0f} GiB of memory, {platform.system()} "
+        f"{platform.release()}, Python {platform.python_version()}; {versions}."
+    )
+
+
+def _processor() -> str:
+    described = Path("/proc/cpuinfo")
+    lines = described.read_text(encoding="utf-8").splitlines() if described.exists() else []
+    found = {key.strip(): value.strip() for key, _, value in (line.partition(":") for line in reversed(lines))}
+    if "model name" not in found:
+        return platform.machine()
+    numbers = f"family {found.get('cpu family', '?')}, model {found.get('model', '?')}"
+    return f"{found['model name']} ({numbers}, {float(found.get('cpu MHz', 0)) / 1000:.1f} GHz)"
+
+
+def _seconds(values: Sequence[float]) -> str:
+    spread = f" ({min(values):.2f} … {max(values):.2f})" if len(values) > 1 else ""
+    return f"{median(values):.2f}{spread}"
+
+
+def _number(value: float | str) -> str:
+    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
