@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import shapely
 from affine import Affine
 from numpy.typing import NDArray
 from odc.geo.geobox import GeoBox
@@ -12,6 +13,8 @@ from odc.geo.geom import BoundingBox
 from jeospark.errors import ExtentError, GridError
 from jeospark.model import Transform
 from jeospark.tiling.extent import BBox, PixelExtent, known_crs
+from jeospark.tiling.footprints import outlines
+from jeospark.tiling.pairs import MARGIN, near
 from jeospark.tiling.regular import RegularTiling, TileIndex
 from jeospark.tiling.sentinel2 import MgrsTiling
 from jeospark.tiling.words import tiling_of
@@ -107,7 +110,7 @@ class Grid:
             mgrs: The Sentinel-2 tile of each item, None for those without. On the MGRS grid, an item that names its
                 tile goes to that one and no other; elsewhere it says nothing.
             margin: Metres around a tile within which an item matters to it all the same.
-            area: Only tiles that it touches; None for all.
+            area: Only tiles that it touches, and of their items only those that reach into `window`; None for all.
 
         Returns:
             Position of the item and name of the tile, one a pair, sorted by item, then tile.
@@ -119,9 +122,17 @@ class Grid:
         if area is None:
             return item, tile
         names, which = np.unique(tile, return_inverse=True)
-        touched = np.array([self.extent(str(name)).crop(area) is not None for name in names], dtype=np.bool_)
-        keep = touched[which]
+        windows = np.array([_outline(self.extent(str(name)).crop(area)) for name in names], dtype=object)
+        keep = near(shapely.from_wkb(footprints[item]), windows[which], margin)
         return item[keep], tile[keep]
+
+
+def _outline(extent: PixelExtent | None) -> shapely.Geometry:
+    """Outline an extent in degrees, less the part of a pixel that a footprint must reach into it; empty for none."""
+    if extent is None:
+        return shapely.Polygon()
+    x, y = (abs(extent.transform[at]) * MARGIN for at in (0, 4))
+    return outlines(extent.crs, np.array([extent.bounds]) + np.array([x, y, -x, -y]))[0]
 
 
 def geobox_from(crs: str, transform: Transform, shape: tuple[int, int]) -> GeoBox:

@@ -50,7 +50,7 @@ def workspace(dates, width, model):  # type: ignore[no-untyped-def]  # noqa: ANN
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def load(source, nodata, declared, scale, offset, data, valid):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Make float32 of stored numbers, and tell which are usable: not `nodata` where that is declared, else not NaN."""
     for pixel in range(len(source)):
@@ -59,20 +59,20 @@ def load(source, nodata, declared, scale, offset, data, valid):  # type: ignore[
         valid[pixel] = (number != nodata) if declared else (number == number)  # noqa: PLR0124
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def copy(source, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Copy a run; assigning a slice costs several times as much."""
     for pixel in range(len(source)):
         out[pixel] = source[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def greater(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Give the greater number as numpy.maximum does; NaN if either is."""
     return one if one > other or one != one else other  # noqa: PLR0124
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def lesser(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Give the lesser number as numpy.minimum does; NaN if either is."""
     return one if one < other or one != one else other  # noqa: PLR0124
@@ -99,7 +99,7 @@ def median(values, start, valid, mark, out, work, network):  # type: ignore[no-u
         out[pixel] = np.nan if undefined[pixel] else result
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _fill(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     odd, undefined = work.flags, work.undefined
     odd[:] = False
@@ -117,7 +117,7 @@ def _fill(values, start, valid, mark, width, work):  # type: ignore[no-untyped-d
             odd[pixel] ^= not known[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@njit(cache=True, nogil=True, error_model="numpy", inline="always")
 def _compare(low, high, kind, width):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Order two rows; written out, since numba's min and max look for NaN first."""
     if kind == _BOTH:

@@ -7,10 +7,12 @@ import pyarrow as pa
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 
+from jeospark.engine.job import FILE
 from jeospark.engine.plan import Plan
 from jeospark.engine.session import cores
 from jeospark.errors import EmptySelectionError, TooLargeError
 from jeospark.settings import Settings
+from jeospark.storage.publish import exists
 from jeospark.task.memory import peak_mb, window_floor_mb
 from jeospark.task.program import Program
 from jeospark.task.unit import is_published
@@ -81,7 +83,7 @@ def explain(plan: Plan, settings: Settings) -> Explanation:
         TooLargeError: A unit cannot fit in a worker's memory; names the setting that would make it fit.
     """
     program = plan.job.program
-    sizes = _sizes(plan.units, program).cache()
+    sizes = _sizes(plan.units, program, ran_before=exists(plan.job.path(FILE))).cache()
     try:
         return _explained(plan, sizes, program, settings)
     finally:
@@ -119,8 +121,8 @@ def _explained(plan: Plan, sizes: DataFrame, program: Program, settings: Setting
     )
 
 
-def _sizes(units: DataFrame, program: Program) -> DataFrame:
-    """One row a unit: id, items, observations, bytes, output pixels, source pixels, seconds, done."""
+def _sizes(units: DataFrame, program: Program, *, ran_before: bool) -> DataFrame:
+    """One row a unit: where it goes, items, observations, bytes, output and source pixels, seconds, done."""
     sources = F.flatten(F.transform("items", lambda item: item["sources"]))
     jpeg2000 = F.exists(sources, lambda source: F.lower(source["href"]).endswith(".jp2"))
     observations = F.array_distinct(F.transform("items", lambda item: item["observation"]))
@@ -134,31 +136,30 @@ def _sizes(units: DataFrame, program: Program) -> DataFrame:
             "rate": F.when(jpeg2000, JPEG2000_PIXELS_PER_SECOND).otherwise(PIXELS_PER_SECOND),
         }
     ).withColumn("decoded", F.col("pixels") * F.col("observations") * bands)
-    done = _done(units.select("unit_id", "output_href", "digest")).withColumnRenamed("unit_id", "done_id")
-    joined = table.join(done, table["unit_id"] == done["done_id"], "left")
-    return joined.select(
-        "unit_id",
+    sizes = table.select(
+        *("unit_id", "output_href", "digest"),
         F.col("n_items").alias("items"),
         *("observations", "bytes", "pixels", "decoded"),
         (F.col("decoded") / F.col("rate")).alias("seconds"),
-        F.col("done_id").isNotNull().cast("int").alias("done"),
+        F.lit(0).alias("done"),
     )
+    return _with_done(sizes) if ran_before else sizes
 
 
 def _add_size(total: Column, source: Column) -> Column:
     return total + F.coalesce(source["size"], F.lit(0))
 
 
-def _done(units: DataFrame) -> DataFrame:
-    """Ids of the units that are published already."""
+def _with_done(sizes: DataFrame) -> DataFrame:
+    """The same rows, `done` being 1 where the unit is published already."""
 
-    def published(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def looked_at(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
-            rows = batch.to_pylist()
-            ids = [row["unit_id"] for row in rows if is_published(row["output_href"], row["digest"])]
-            yield pa.RecordBatch.from_arrays([pa.array(ids, pa.string())], ["unit_id"])
+            places = zip(batch.column("output_href").to_pylist(), batch.column("digest").to_pylist(), strict=True)
+            done = pa.array([int(is_published(href, digest)) for href, digest in places], pa.int32())
+            yield batch.set_column(batch.schema.get_field_index("done"), "done", done)
 
-    return units.mapInArrow(published, "unit_id string")
+    return sizes.mapInArrow(looked_at, sizes.schema)
 
 
 def _check_fits(observations: int, program: Program, settings: Settings) -> None:

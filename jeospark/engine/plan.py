@@ -8,11 +8,13 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark import periods
+from jeospark.catalog.query import Question
 from jeospark.catalog.schema import MGRS, OBSERVATION, SOURCES
 from jeospark.catalog.store import Catalog
 from jeospark.engine.job import Job
@@ -23,6 +25,8 @@ from jeospark.schema import ITEM, UNITS, conform
 from jeospark.storage.publish import exists
 
 FOLDER = "plan"
+COLUMNS = ("id", "datetime", "geometry", OBSERVATION, MGRS, SOURCES)
+"""Of the catalogue, whatever the recipe."""
 
 ASSIGNED = pa.schema(
     [
@@ -64,8 +68,15 @@ def select_items(spark: SparkSession, path: str, load: Load) -> DataFrame:
 
     Returns:
         Columns `item` (`schema.ITEM`) and `mgrs`.
+
+    Raises:
+        CatalogError: No item has one of the properties.
     """
-    items = spark.read.parquet(path)
+    # Spark would start a job to learn the schema, and would learn that of columns that nobody asks for.
+    schema = pq.read_schema(path)
+    names = Question(properties=dict.fromkeys(load.properties, ("==", None))).columns(schema)
+    wanted = [schema.field(name) for name in dict.fromkeys([*COLUMNS, *names])]
+    items = spark.read.schema(from_arrow_schema(pa.schema(wanted))).parquet(path)
     bands = F.col(f"`{SOURCES}`")
     if load.bands is not None:
         bands = F.filter(bands, lambda source: source["band"].isin(list(load.bands or ())))
@@ -76,10 +87,10 @@ def select_items(spark: SparkSession, path: str, load: Load) -> DataFrame:
         F.col("geometry").alias("footprint"),
         bands.alias("sources"),
     )
-    return items.filter(_condition(load, items)).select(item.alias("item"), F.col(f"`{MGRS}`").alias("mgrs"))
+    return items.filter(_condition(load)).select(item.alias("item"), F.col(f"`{MGRS}`").alias("mgrs"))
 
 
-def _condition(load: Load, items: DataFrame) -> Column:
+def _condition(load: Load) -> Column:
     wanted = F.lit(col=True)
     if load.temporal_extent is not None:
         start, end = load.temporal_extent
@@ -88,9 +99,8 @@ def _condition(load: Load, items: DataFrame) -> Column:
         if end is not None:
             wanted &= F.col("datetime") < F.lit(end)
     for name, conditions in load.properties.items():
-        column = F.col(f"`{name}`") if name in items.columns else F.lit(None)
         for comparison, value in conditions:
-            wanted &= OPERATORS[comparison](column, value)
+            wanted &= OPERATORS[comparison](F.col(f"`{name}`"), value)
     return wanted
 
 
@@ -175,15 +185,16 @@ def make_plan(spark: SparkSession, job: Job) -> Plan:
     """Plan a job; nothing is read yet.
 
     Raises:
+        CatalogError: No item has one of the properties that the recipe asks for.
         CollectionNotFoundError: The catalogue has no such collection.
         ExtentError: The recipe's area is inverted or outside the grid.
         GridError: The grid is unknown.
         RecipeError: The recipe cannot be planned.
     """
     ready = job.program
-    area = area_of(ready.load)
+    grid, area = Grid.parse(job.grid), area_of(ready.load)
     if area is not None:
-        Grid.parse(job.grid).check(area)
+        grid.check(area)
     path = Catalog(job.catalog).items_path(ready.load.collection)
     placing = Placing(grid=job.grid, period=period(ready.graph), area=area, margin=ready.halo)
     placed = place(select_items(spark, path, ready.load), placing)

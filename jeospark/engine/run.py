@@ -1,6 +1,6 @@
 """Run a plan: one `mapInArrow` over its units."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
 
@@ -25,7 +25,7 @@ PARTITIONS_PER_CORE = 32
 class RunResult:
     """What one attempt did."""
 
-    job: Job
+    job: Job = field(repr=False)
     attempt: str
     started: str
     """RFC 3339, UTC."""

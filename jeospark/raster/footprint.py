@@ -3,10 +3,9 @@
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from rasterio.warp import transform
 from shapely import Geometry
 
-from jeospark.raster.placement import Target, parse_crs
+from jeospark.raster.placement import Target, parse_crs, project
 from jeospark.raster.window import Window
 
 MARGIN_DEGREES = 0.01
@@ -36,11 +35,9 @@ def _in_pixels(wkb: bytes, target: Target) -> Geometry | None:
     area = shapely.segmentize(shapely.buffer(shapely.from_wkb(wkb), MARGIN_DEGREES, quad_segs=2), SEGMENT_DEGREES)
     inverse = ~target.affine
 
-    def project(points: NDArray[np.float64]) -> NDArray[np.float64]:
-        xs, ys = (
-            np.asarray(axis) for axis in transform(parse_crs(LONLAT), parse_crs(target.crs), points[:, 0], points[:, 1])
-        )
+    def to_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:
+        xs, ys = project(parse_crs(LONLAT), parse_crs(target.crs), points[:, 0], points[:, 1])
         return np.column_stack([inverse.a * xs + inverse.c, inverse.e * ys + inverse.f])
 
-    pixels = shapely.transform(area, project)
+    pixels = shapely.transform(area, to_pixels)
     return pixels if np.isfinite(shapely.bounds(pixels)).all() and shapely.is_valid(pixels) else None

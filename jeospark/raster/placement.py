@@ -5,7 +5,10 @@ from enum import Enum
 from functools import lru_cache
 from math import isclose
 
+import numpy as np
 from affine import Affine
+from numpy.typing import NDArray
+from pyproj import Transformer
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
@@ -147,6 +150,19 @@ def relate(placement: Placement, target: Target) -> Relation:
         return Relation(Fit.REPEAT, coarser or 1, round(row), round(col))
     fit = Fit.SAME if finer == 1 else Fit.AVERAGE
     return Relation(fit, finer, round(row), round(col))
+
+
+def project(
+    source: CRS, target: CRS, xs: NDArray[np.float64], ys: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Points (x, y) of one CRS in another; infinite where that cannot map them, for which rasterio's own raises."""
+    x, y = _transformer(source, target).transform(xs, ys)
+    return np.asarray(x), np.asarray(y)
+
+
+@lru_cache(maxsize=64)
+def _transformer(source: CRS, target: CRS) -> Transformer:
+    return Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
 
 
 @lru_cache(maxsize=1024)

@@ -1,15 +1,14 @@
 """Resample source pixels onto a grid of another CRS, resolution or phase."""
 
 from collections.abc import Callable
-from math import ceil, floor, hypot
+from math import ceil, floor, hypot, isfinite
 from typing import Any
 
 import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
-from rasterio.warp import transform
 
-from jeospark.raster.placement import Placement, Target, parse_crs, same_crs
+from jeospark.raster.placement import Placement, Target, parse_crs, project, same_crs
 from jeospark.raster.window import Window
 from udfs.resample import STEP, average, bilinear, nearest
 
@@ -18,6 +17,9 @@ Decode = Callable[[Window, NDArray[Any]], int]
 
 MARGIN = 2
 """Source pixels read around the outermost node, for the neighbours that interpolation weighs."""
+
+FRACTION = 2.0**20
+"""Nodes are told to this part of a source pixel; `STEP` is a power of two as well."""
 
 
 class Warp:
@@ -62,14 +64,14 @@ class Warp:
             return 0
         source = np.empty((needed.rows, needed.cols), out.dtype)
         count = decode(needed, source)
-        us, vs = us - needed.col, vs - needed.row
+        us, vs = _exact(us / factor) - needed.col // factor, _exact(vs / factor) - needed.row // factor
         if not linear:
             nearest(source, nodata, us, vs, row % STEP, col % STEP, out)
             return count
         if factor > 1:
             coarse = np.empty((needed.rows // factor, needed.cols // factor), np.float32)
             average(source, factor, coarse)
-            source, us, vs = coarse, us / factor, vs / factor
+            source = coarse
         bilinear(source, us, vs, row % STEP, col % STEP, out)
         return count
 
@@ -79,10 +81,9 @@ class Warp:
         ys = self._origin[1] + np.arange(down, down + rows + 1) * STEP * self._step[1]
         x, y = (grid.ravel() for grid in np.meshgrid(xs, ys))
         if not self._same:
-            x, y = (np.asarray(axis) for axis in transform(self._crs, self._placement.crs, x, y))
+            x, y = project(self._crs, self._placement.crs, x, y)
         inverse = ~self._placement.transform
-        us = inverse.a * x + inverse.b * y + inverse.c
-        vs = inverse.d * x + inverse.e * y + inverse.f
+        us, vs = inverse.a * x + inverse.c, inverse.e * y + inverse.f
         return us.reshape(rows + 1, cols + 1), vs.reshape(rows + 1, cols + 1)
 
     def _needed(self, us: NDArray[np.float64], vs: NDArray[np.float64], factor: int) -> Window:
@@ -99,12 +100,21 @@ class Warp:
         rows, cols = self._placement.shape
         u, v = cols / 2, rows / 2
         points = [self._placement.transform @ at for at in ((u, v), (u + 1, v), (u, v + 1))]
-        xs, ys = zip(*points, strict=True)
+        xs, ys = (np.array(axis) for axis in zip(*points, strict=True))
         if not self._same:
-            xs, ys = transform(self._placement.crs, self._crs, xs, ys)
+            xs, ys = project(self._placement.crs, self._crs, xs, ys)
         across = hypot(xs[1] - xs[0], ys[1] - ys[0])
         down = hypot(xs[2] - xs[0], ys[2] - ys[0])
-        return hypot(affine.a, affine.e) / hypot(across, down)
+        spanned = hypot(affine.a, affine.e) / hypot(across, down)
+        return spanned if isfinite(spanned) else 1.0
+
+
+def _exact(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Coordinates to a millionth of a pixel, with so few digits that interpolation between them never rounds.
+
+    So a pixel centre that falls on the edge between two source pixels goes to the same one from whatever window.
+    """
+    return np.rint(nodes * FRACTION) / FRACTION
 
 
 def _span(nodes: NDArray[np.float64], factor: int, size: int) -> tuple[int, int]:

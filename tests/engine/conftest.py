@@ -1,12 +1,21 @@
 """What the tests of the engine share."""
 
 from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
 
 import numpy as np
 import pytest
 import rasterio
 
+from jeospark.engine.finish import Places
+from jeospark.engine.main import conclude, make_job
+from jeospark.engine.plan import Plan, make_plan
+from jeospark.engine.run import RunResult, run
 from jeospark.lab.recipe import Recipe, load_collection
+from jeospark.settings import Settings
+
+TILES = "EPSG:32633:10:32x32:500000,5000000"
 
 
 @pytest.fixture(scope="session")
@@ -48,5 +57,46 @@ def pixels() -> Callable[..., np.ndarray]:
     def read(path):
         with rasterio.open(path) as file:
             return file.read(1)
+
+    return read
+
+
+@dataclass(frozen=True)
+class Done:
+    """A finished run: four tiles of 32 × 32 pixels, three dates in May and one in June."""
+
+    archive: object
+    scenes: dict[str, dict[str, np.ndarray]]
+    """Item → band → stored numbers, (64, 64)."""
+    plan: Plan
+    result: RunResult
+    places: Places
+    folder: Path
+
+
+@pytest.fixture(scope="session")
+def done(spark, make_archive, scene, ndvi, tmp_path_factory) -> Done:
+    """A run that went well; tests may look at it and run it again, but must not change its inputs."""
+    archive = make_archive()
+    scenes = {f"i{number}": scene(number) for number in range(4)}
+    for (name, bands), moment in zip(
+        scenes.items(), ("2020-05-02", "2020-05-12", "2020-05-22", "2020-06-02"), strict=True
+    ):
+        archive.write(name, moment, bands)
+    archive.save()
+    folder = tmp_path_factory.mktemp("done") / "out put"
+    job = make_job(ndvi().to_json(), output=str(folder), catalog=archive.catalog, grid=TILES, title="May & June")
+    plan = make_plan(spark, job)
+    result = run(plan, Settings.load())
+    return Done(archive, scenes, plan, result, conclude(result, command="jeospark run x > y"), folder)
+
+
+@pytest.fixture(scope="session")
+def contents() -> Callable[[Path], dict[str, bytes]]:
+    """A function that reads all results of a run (COG, item, quicklook): path in the folder → bytes."""
+
+    def read(folder):
+        found = {str(path.relative_to(folder)): path for path in folder.glob("r*/*") if not path.name.startswith(".")}
+        return {name: found[name].read_bytes() for name in sorted(found)}
 
     return read

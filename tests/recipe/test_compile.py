@@ -39,7 +39,7 @@ class Stored:
 
 
 def stacks(dates, seed=0, dtype="uint16"):
-    """Bands with nodata and pixels where both are 0, and classes, at 3 rows and 600 columns: two runs and a part."""
+    """Bands with nodata and pixels where both are 0, and classes, at 3 rows and 600 columns: a run and a part."""
     random = np.random.default_rng(seed)
     shape, scales = (dates, 3, 600), np.full(dates, 1e-4, np.float32)
     bands = [random.integers(0, 40 if seed % 2 else 9000, shape).astype(dtype) for _ in range(2)]

@@ -19,6 +19,7 @@ from jeospark.model import Chunk
 from jeospark.recipe.analysis import mask_plan
 from jeospark.recipe.compiled import compile_recipe
 from jeospark.recipe.compiled import kernel as kernel_module
+from jeospark.recipe.compiled.source import RUN
 from jeospark.recipe.evaluate import evaluate
 
 BANDS = ("B02", "B04", "B08", "SCL")
@@ -48,7 +49,7 @@ def plain_module(source, name):
     """A module without numba, in which runs are 4 pixels long."""
     module = ModuleType(name)
     text = source.replace("from numba import njit", "njit = lambda **_: lambda function: function")
-    exec(text.replace("RUN = 256", "RUN = 4"), module.__dict__)
+    exec(text.replace(f"RUN = {RUN}", "RUN = 4"), module.__dict__)
     return module
 
 

@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from jeospark.recipe.compiled.table import REDUCTIONS, Operation
 from jeospark.recipe.compiled.trace import Trace
 
-RUN = 256
+RUN = 512
 """Pixels at once, so that all dates of a run stay near the processor."""
 
 _TEMPLATES = {
@@ -54,7 +54,7 @@ from numba import njit
 from udfs import blocks
 
 # Compiled with udfs.blocks {blocks}
-RUN = 256
+RUN = 512
 '''
 
 

@@ -1,0 +1,90 @@
+from dataclasses import replace
+
+import pytest
+
+from jeospark.engine.explain import explain
+from jeospark.engine.main import make_job
+from jeospark.engine.plan import make_plan
+from jeospark.errors import EmptySelectionError, TooLargeError
+from jeospark.settings import Settings
+
+pytestmark = pytest.mark.spark
+
+GRID = "EPSG:32633:10:32x32:500000,5000000"
+
+
+def explained(spark, archive, recipe, folder, grid=GRID, **settings):
+    plan = make_plan(spark, make_job(recipe.to_json(), output=str(folder), catalog=archive.catalog, grid=grid))
+    return explain(plan, replace(Settings.load(), **settings))
+
+
+def test_the_figures_are_those_of_the_plan(spark, archive, ndvi, tmp_path):
+    for name, moment, shape in (
+        ("a", "2020-05-01T10:00:00Z", (32, 64)),
+        ("b", "2020-05-01T10:00:14Z", (64, 32)),
+        ("c", "2020-05-03", (16, 16)),
+        ("d", "2020-06-03", (16, 16)),
+    ):
+        item = archive.item(name, moment, shape=shape)
+        for size, asset in enumerate(item["assets"].values(), start=1):
+            asset["file:size"] = size * 100
+    told = explained(spark, archive.save(), ndvi(), tmp_path)
+    # May: a, b and c on the first tile, a to the right of it, b below it. June: d on the first tile.
+    assert (told.units, told.items, told.observations, told.done) == (4, 6, 5, 0)
+    assert told.bytes == 6 * (100 + 200 + 300)
+    assert told.pixels == 4 * 32 * 32
+    assert told.pixels_read == 5 * 32 * 32 * 3
+    assert told.cores == 2
+    assert told.core_hours > 0
+    assert [(each.unit_id, each.items) for each in told.largest] == [
+        ("r0000c0000/2020-05", 3),
+        ("r0000c0000/2020-06", 1),
+        ("r0000c0001/2020-05", 1),
+        ("r0001c0000/2020-05", 1),
+    ]
+    text = told.text()
+    assert "4 (0 done already)" in text
+    assert "r0000c0000/2020-05: 3 items, 1,024 px" in text
+
+
+def test_only_the_five_largest_units_are_told(spark, archive, ndvi, tmp_path):
+    for number, days in enumerate((1, 3, 2, 6, 5, 4), start=1):
+        for day in range(1, days + 1):
+            archive.item(f"{number}-{day}", f"2020-{number:02d}-{day:02d}", shape=(8, 8))
+    told = explained(spark, archive.save(), ndvi(), tmp_path)
+    assert [(each.unit_id[-7:], each.items) for each in told.largest] == [
+        ("2020-04", 6), ("2020-05", 5), ("2020-06", 4), ("2020-02", 3), ("2020-03", 2),
+    ]  # fmt: skip
+
+
+def test_what_is_done_is_told(done):
+    told = explain(done.plan, Settings.load())
+    assert (told.units, told.done) == (8, 8)
+
+
+def test_jpeg_2000_takes_longer(spark, archive, ndvi, tmp_path):
+    item = archive.item("a", "2020-05-01", shape=(32, 32))
+    fast = explained(spark, archive.save(), ndvi(), tmp_path).core_hours
+    item["assets"]["B08"]["href"] = "/somewhere/B08.JP2"
+    slow = explained(spark, archive.save(), ndvi(), tmp_path).core_hours
+    assert slow > 5 * fast
+
+
+def test_what_cannot_fit_is_refused_with_the_setting_that_makes_it_fit(spark, archive, ndvi, tmp_path):
+    for day in range(1, 31):
+        archive.item(f"i{day}", f"2020-05-{day:02d}", shape=(32, 32))
+    archive.save()
+    with pytest.raises(TooLargeError, match="30 observations and 3 bands") as caught:
+        explained(spark, archive, ndvi(), tmp_path, worker_memory_mb=4)
+    assert caught.value.where == "JEOSPARK_WORKER_MEMORY_MB=4"
+    (needed,) = (int(word) for word in caught.value.remedy.split() if word.isdigit())
+    assert "JEOSPARK_WORKER_MEMORY_MB" in caught.value.remedy
+    told = explained(spark, archive, ndvi(), tmp_path, worker_memory_mb=needed)
+    assert told.peak_mb > needed
+
+
+def test_an_empty_selection_is_named(spark, archive, ndvi, tmp_path):
+    archive.item("a", "2020-05-01")
+    with pytest.raises(EmptySelectionError, match="no item") as caught:
+        explained(spark, archive.save(), ndvi(interval=("2021-01-01", None)), tmp_path)
+    assert "jeospark items" in caught.value.remedy
