@@ -107,7 +107,7 @@ def conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
         raise PlanError(f"the batch lacks {', '.join(missing)}", where=", ".join(batch.schema.names))
     try:
         columns = [batch.column(field.name).cast(field.type) for field in schema]
-    except pa.ArrowInvalid as error:
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise PlanError(f"the batch does not fit its schema ({error})") from error
     return pa.RecordBatch.from_arrays(columns, schema=schema)
 

@@ -7,11 +7,16 @@ from pathlib import Path
 import numpy as np
 import pytest
 import rasterio
+from hypothesis import settings
 from rasterio.transform import Affine
 
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
 
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("patient", deadline=None)
+settings.load_profile("patient")
 
 
 def pytest_configure(config: pytest.Config) -> None:

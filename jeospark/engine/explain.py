@@ -163,7 +163,7 @@ def _with_done(sizes: DataFrame) -> DataFrame:
 
 
 def _check_fits(observations: int, program: Program, settings: Settings) -> None:
-    needed = window_floor_mb(program, observations)
+    needed = window_floor_mb(program, observations, settings)
     if needed > settings.worker_memory_mb / 2:
         raise TooLargeError(
             f"a unit of {observations} observations and {len(program.names)} bands needs {needed * 2:.0f} MB",

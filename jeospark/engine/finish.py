@@ -10,8 +10,9 @@ import pyarrow.dataset as ds
 
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.publish import write_collection
-from jeospark.engine import ledger, plan
+from jeospark.engine import ledger
 from jeospark.engine.job import Job
+from jeospark.engine.plan import plan_folder
 from jeospark.model import Unit
 from jeospark.recipe.analysis import period
 from jeospark.report.page import write_report
@@ -71,7 +72,7 @@ def finish(job: Job) -> Places:
 
 
 def _units(job: Job) -> Iterator[Unit]:
-    table = ds.dataset(job.path(plan.FOLDER), schema=UNITS, format="parquet")
+    table = ds.dataset(plan_folder(job), schema=UNITS, format="parquet")
     for batch in table.to_batches(batch_size=1024):
         yield from map(unit_of, batch.to_pylist())
 

@@ -13,6 +13,7 @@ from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import RunResult, resume, run
 from jeospark.engine.session import spark_session
+from jeospark.grid import Grid
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
 from jeospark.task.program import only_load
@@ -43,8 +44,10 @@ def make_job(
         skip_bad_assets: See `Job`.
 
     Raises:
+        BandMissingError: The collection lacks a band of the recipe.
+        CollectionNotFoundError: The catalogue has no such collection.
+        GridError: The grid is unknown, or the items of the collection have no one grid.
         RecipeError: The recipe is not one that can run.
-        GridError: The items of the collection have no one grid.
     """
     graph = ProcessGraph.from_json(recipe)
     job = Job(
@@ -56,7 +59,8 @@ def make_job(
         max_error_ratio=max_error_ratio,
         skip_bad_assets=skip_bad_assets,
     )
-    return replace(job, grid=native_grid(job.catalog, job.program.load)) if grid == "native" else job
+    load = job.program.load
+    return replace(job, grid=Grid.parse(native_grid(job.catalog, load) if grid == "native" else grid).text)
 
 
 @dataclass(frozen=True, slots=True)

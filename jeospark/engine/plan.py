@@ -3,6 +3,7 @@
 import operator
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -18,11 +19,11 @@ from jeospark.catalog.query import Question
 from jeospark.catalog.schema import MGRS, OBSERVATION, SOURCES
 from jeospark.catalog.store import Catalog
 from jeospark.engine.job import Job
+from jeospark.engine.ledger import attempt_name
 from jeospark.errors import EmptySelectionError
 from jeospark.grid import BBox, Grid
 from jeospark.recipe.analysis import Load, period
 from jeospark.schema import ITEM, UNITS, conform
-from jeospark.storage.publish import exists
 
 FOLDER = "plan"
 COLUMNS = ("id", "datetime", "geometry", OBSERVATION, MGRS, SOURCES)
@@ -176,9 +177,13 @@ class Plan:
     """`UNITS`, lazy until it is written, explained or run."""
 
     def write(self) -> "Plan":
-        """Fix the plan in the job's output folder, where `resume` finds it."""
-        self.units.write.mode("overwrite").parquet(self.job.path(FOLDER))
-        return open_plan(self.units.sparkSession, self.job)
+        """Fix the plan in the job's output folder, where `resume` finds it.
+
+        Each has a folder of its own: a run that goes on at the same time keeps what it reads.
+        """
+        folder = self.job.path(FOLDER, attempt_name())
+        self.units.write.parquet(folder)
+        return _opened(self.units.sparkSession, self.job, folder)
 
 
 def make_plan(spark: SparkSession, job: Job) -> Plan:
@@ -214,23 +219,37 @@ def area_of(load: Load) -> BBox | None:
 
 
 def open_plan(spark: SparkSession, job: Job) -> Plan:
-    """The plan that was written for a job."""
-    return Plan(job, spark.read.schema(from_arrow_schema(UNITS)).parquet(job.path(FOLDER)))
+    """The plan that was written for a job last."""
+    return _opened(spark, job, plan_folder(job))
+
+
+def _opened(spark: SparkSession, job: Job, folder: str) -> Plan:
+    return Plan(job, spark.read.schema(from_arrow_schema(UNITS)).parquet(folder))
 
 
 def has_plan(job: Job) -> bool:
     """True where a plan was written for a job."""
-    return exists(job.path(FOLDER, "_SUCCESS"))
+    return bool(_written(job))
+
+
+def plan_folder(job: Job) -> str:
+    """Where the plan lies that was written for a job last."""
+    return _written(job)[-1]
+
+
+def _written(job: Job) -> list[str]:
+    """Folders of the plans that are complete, first to last."""
+    return sorted(str(marker.parent) for marker in Path(job.path(FOLDER)).glob("*/_SUCCESS"))
 
 
 def plan_size(job: Job) -> tuple[int, int]:
-    """Units and output pixels of the plan that was written for a job.
+    """Units and output pixels of the plan that was written for a job last.
 
     Raises:
         EmptySelectionError: It has none.
     """
     units = pixels = 0
-    for batch in ds.dataset(job.path(FOLDER), schema=UNITS, format="parquet").to_batches(columns=["shape"]):
+    for batch in ds.dataset(plan_folder(job), schema=UNITS, format="parquet").to_batches(columns=["shape"]):
         shapes = batch.column("shape").flatten().to_numpy().astype(np.int64).reshape(-1, 2)
         units, pixels = units + len(shapes), pixels + int(shapes.prod(axis=1).sum())
     if not units:

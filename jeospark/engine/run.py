@@ -80,7 +80,7 @@ def _run(plan: Plan, settings: Settings) -> RunResult:
         job=plan.job,
         attempt=attempt,
         started=began.isoformat(),
-        units=units,
+        units=len(statuses),
         cores=cores(context),
         seconds=perf_counter() - started,
         **{status: statuses.count(status) for status in ("done", "skipped", "empty", "failed")},

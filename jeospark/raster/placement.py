@@ -118,7 +118,8 @@ def _registered(crs: CRS) -> bool:
 
 def _transform(dataset: DatasetReader, source: Source) -> Affine:
     transform: Affine = dataset.transform
-    if transform.is_identity and source.transform is not None:
+    # Of a netCDF variable GDAL always says that the first row is the northernmost; the catalogue has looked.
+    if source.transform is not None and (transform.is_identity or source.variable is not None):
         transform = Affine(*source.transform)
     if transform.is_identity:
         cause = "is placed by ground control points only" if dataset.gcps[0] else "has no geotransform"

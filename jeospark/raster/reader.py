@@ -78,12 +78,27 @@ class BandReader:
         return rows, cols
 
     @property
+    def density(self) -> float:
+        """Source pixels that a target pixel spans."""
+        if self._warp is not None:
+            return self._warp.ratio**2
+        return float(self.relation.factor**2 if self.relation.fit is Fit.AVERAGE else 1)
+
+    @property
+    def seconds_warp(self) -> float:
+        """Time spent so far to resample onto another grid, without that of decoding."""
+        return 0.0 if self._warp is None else self._warp.seconds
+
+    @property
     def phase(self) -> tuple[int, int]:
         """(row, column) of the target grid at which a block of the file begins."""
         if self.relation.fit is Fit.WARP:
             return 0, 0
         step = self.relation.factor if self.relation.fit is Fit.AVERAGE else 1
-        return -self.relation.row // step, -self.relation.col // step
+        row, col = -self.relation.row // step, -self.relation.col // step
+        # Blocks are counted from the file's first row, which is the southernmost where it is flipped.
+        rows = self.placement.shape[0] * (self.relation.factor if self.relation.fit is Fit.REPEAT else 1) // step
+        return row + rows % self.block[0] if self.placement.flipped else row, col
 
     def read(self, window: Window, out: NDArray[Any]) -> int:
         """Fill `out` with the pixels of a window of the target grid.

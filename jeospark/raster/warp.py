@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from math import ceil, floor, hypot, isfinite
+from time import perf_counter
 from typing import Any
 
 import numpy as np
@@ -38,6 +39,8 @@ class Warp:
         self._crs = parse_crs(target.crs)
         self.ratio = self._pixels_spanned(affine)
         """Source pixels that a target pixel spans, a side."""
+        self.seconds = 0.0
+        """Spent in `fill` so far, without that of decoding."""
 
     def fill(self, window: Window, out: NDArray[Any], decode: Decode, *, nodata: float, linear: bool) -> int:
         """Fill `out` with a window of the target grid.
@@ -53,6 +56,7 @@ class Warp:
         Returns:
             How many source pixels were decoded.
         """
+        started = perf_counter()
         row, col = window.row + self._first[1], window.col + self._first[0]
         us, vs = self._nodes(
             row // STEP, col // STEP, ceil((row % STEP + window.rows) / STEP), ceil((col % STEP + window.cols) / STEP)
@@ -63,16 +67,19 @@ class Warp:
             out.fill(nodata)
             return 0
         source = np.empty((needed.rows, needed.cols), out.dtype)
+        self.seconds += perf_counter() - started
         count = decode(needed, source)
+        started = perf_counter()
         us, vs = _exact(us / factor) - needed.col // factor, _exact(vs / factor) - needed.row // factor
-        if not linear:
-            nearest(source, nodata, us, vs, row % STEP, col % STEP, out)
-            return count
         if factor > 1:
             coarse = np.empty((needed.rows // factor, needed.cols // factor), np.float32)
             average(source, factor, coarse)
             source = coarse
-        bilinear(source, us, vs, row % STEP, col % STEP, out)
+        if linear:
+            bilinear(source, us, vs, row % STEP, col % STEP, out)
+        else:
+            nearest(source, nodata, us, vs, row % STEP, col % STEP, out)
+        self.seconds += perf_counter() - started
         return count
 
     def _nodes(self, down: int, across: int, rows: int, cols: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:

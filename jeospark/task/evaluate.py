@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 from math import ceil
 from time import perf_counter
 
@@ -13,14 +14,21 @@ from jeospark.grid import geobox_from
 from jeospark.model import Chunk, ItemRef
 from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
+from jeospark.raster.reader import BandReader
 from jeospark.raster.window import Window
 from jeospark.recipe.analysis import MaskPlan
 from jeospark.recipe.evaluate import evaluate
+from jeospark.recipe.extent import pixel_metres
+from jeospark.settings import Settings
 from jeospark.task.layout import Lattice, cell_shape, windows
-from jeospark.task.memory import bytes_per_pixel
+from jeospark.task.masking import table_mask
+from jeospark.task.memory import bytes_per_pixel, window_budget
 from jeospark.task.observation import observe
-from jeospark.task.program import Program
+from jeospark.task.program import Program, kernel_of
 from jeospark.task.stack import Stack, Tally, read_stack
+
+PIXEL = Window(0, 0, 1, 1)
+NO_DATA = np.empty(0, np.float32), np.empty(0, np.bool_)
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,8 +51,11 @@ class Evaluation:
         target: The grid.
         shape: (rows, columns) of the unit.
         datasets: Where datasets are kept open.
-        budget: Bytes that the arrays of one window may take.
+        settings: Memory for windows, compiled kernels.
         overviews: True where overviews may stand in for pixels.
+
+    Raises:
+        RecipeError: The recipe has a distance in metres, and the grid is in degrees.
     """
 
     def __init__(
@@ -54,20 +65,26 @@ class Evaluation:
         target: Target,
         shape: tuple[int, int],
         datasets: Datasets,
+        settings: Settings,
         *,
-        budget: int,
         overviews: bool = False,
     ) -> None:
         self._program = program
         self._target = target
         self._shape = shape
-        self._budget = budget
+        self._budget = window_budget(settings)
+        self._kernel = kernel_of(program, settings.cache) if settings.compile else None
+        self._table = table_mask(program) if settings.compile else None
         self.tally = Tally()
         self.observations = observe(
             items, datasets, target, primary=program.primary, classes=program.classes, overviews=overviews
         )
-        pixel = min(abs(target.transform[0]), abs(target.transform[4]))
-        self._halo = ceil(program.halo / pixel)
+        self._halo = ceil(program.halo / min(self._pixel)) if program.halo else 0
+
+    @cached_property
+    def _pixel(self) -> tuple[float, float]:
+        """Height and width of a pixel, metres."""
+        return pixel_metres(Chunk(*NO_DATA, (), {}, self._geobox(PIXEL)))
 
     def __iter__(self) -> Iterator[Pixels]:
         """The result, window by window.
@@ -75,56 +92,77 @@ class Evaluation:
         Raises:
             BadAssetError: An asset cannot be used.
         """
-        lattice = self._lattice()
-        needed = bytes_per_pixel(self._program, len(self.observations))
-        cell = cell_shape(self._shape, lattice, needed, self._budget)
-        for window in windows(self._shape, lattice, cell):
-            yield self._window(window)
-
-    def _lattice(self) -> Lattice:
-        """The blocks of the first observation's largest-blocked band; other files mostly have the same."""
         fragment = self.observations[0].fragments[0]
         readers = [fragment.reader(band) for band in self._program.names]
-        largest = max(readers, key=lambda reader: reader.block[0] * reader.block[1])
-        return Lattice(rows=largest.block[0], cols=largest.block[1], row=largest.phase[0], col=largest.phase[1])
+        lattice, density = _lattice(readers), max(reader.density for reader in readers)
+        compiled = self._kernel is not None
+        needed = bytes_per_pixel(self._program, len(self.observations), density, compiled=compiled)
+        for window in windows(self._shape, lattice, cell_shape(self._shape, lattice, needed, self._budget)):
+            yield self._window(window)
+            self.tally.seconds_warp = sum(observation.seconds_warp for observation in self.observations)
 
     def _window(self, window: Window) -> Pixels:
         if self._program.mask is None:
-            return self._evaluate(window.grown(self._halo), window, {}, {}, None)
-        mask, stacks = self._mask(window, self._program.mask)
-        usable = ~((mask.data != 0) & mask.valid)
-        kept = {band: _cropped(stack, window, window.grown(self._halo)) for band, stack in stacks.items()}
-        return self._evaluate(window, window, kept, {self._program.mask.node: mask}, usable)
+            return self._compiled(window, {}, None) or self._plain(window.grown(self._halo), window, {}, None)
+        usable, stacks = self._usable(window, self._program.mask)
+        return self._compiled(window, stacks, usable) or self._plain(window, window, stacks, usable)
 
-    def _mask(self, window: Window, plan: MaskPlan) -> tuple[Chunk, Mapping[str, Stack]]:
-        """The mask (t, rows, cols) of a window, True = not usable, and the stacks it was made of."""
+    def _usable(self, window: Window, plan: MaskPlan) -> tuple[NDArray[np.bool_], dict[str, Stack]]:
+        """Which pixels the mask leaves in a window, (t, rows, cols), and the stacks of its bands."""
         grown = window.grown(self._halo)
         stacks = {band: read_stack(self.observations, band, grown, self.tally) for band in plan.bands}
         started = perf_counter()
-        chunk = self._chunk(stacks, grown)
-        mask = self._value(chunk, node=plan.node)
+        usable = self._table.usable(stacks[self._table.band], self._pixel) if self._table else None
+        if usable is None:
+            mask = self._value(self._chunk(stacks, grown), node=plan.node)
+            usable = ~((mask.data != 0) & mask.valid)
         self.tally.seconds_compute += perf_counter() - started
-        inner = (..., *window.within(grown))
-        return Chunk(mask.data[inner], mask.valid[inner], mask.dims, mask.labels, self._geobox(window)), stacks
+        cropped = {band: _cropped(stack, window, grown) for band, stack in stacks.items()}
+        return usable[(..., *window.within(grown))], cropped
 
-    def _evaluate(
-        self,
-        read: Window,
-        window: Window,
-        stacks: Mapping[str, Stack],
-        known: Mapping[str, Chunk],
-        usable: NDArray[np.bool_] | None,
-    ) -> Pixels:
-        stacks = {
-            band: stacks.get(band) or read_stack(self.observations, band, read, self.tally, usable)
-            for band in self._program.names
-        }
+    def _compiled(self, window: Window, stacks: Mapping[str, Stack], usable: NDArray[np.bool_] | None) -> Pixels | None:
+        """A window by the compiled recipe; None where there is none."""
+        kernel = self._kernel
+        if kernel is None:
+            return None
+        read = self._read(kernel.bands, window, stacks, usable)
         started = perf_counter()
-        chunk = self._chunk(stacks, read)
+        shape = (len(kernel.outputs), window.rows, window.cols)
+        data, valid = np.empty(shape, kernel.dtype), np.empty(shape, np.bool_)
+        kernel.run(list(read.values()), usable, data, valid, self._geobox(window))
+        self.tally.seconds_compute += perf_counter() - started
+        return Pixels(window, data, valid)
+
+    def _plain(
+        self, read: Window, window: Window, stacks: Mapping[str, Stack], usable: NDArray[np.bool_] | None
+    ) -> Pixels:
+        """A window by the plain evaluator, of the pixels of a window that may be larger."""
+        chunk = self._chunk(self._read(self._program.names, read, stacks, usable), read)
+        started = perf_counter()
+        known = {} if usable is None else {self._mask_node: self._mask_cube(usable, read)}
         data, valid = _planes(self._value(chunk, known=known))
         inner = (..., *window.within(read))
         self.tally.seconds_compute += perf_counter() - started
         return Pixels(window, data[inner], valid[inner] & np.isfinite(data[inner]))
+
+    def _read(
+        self, bands: Sequence[str], window: Window, stacks: Mapping[str, Stack], usable: NDArray[np.bool_] | None
+    ) -> dict[str, Stack]:
+        """The stacks of bands, those given as they are, the others read where a pixel is usable."""
+        return {
+            band: stacks[band] if band in stacks else read_stack(self.observations, band, window, self.tally, usable)
+            for band in bands
+        }
+
+    @property
+    def _mask_node(self) -> str:
+        return self._program.mask.node if self._program.mask else ""
+
+    def _mask_cube(self, usable: NDArray[np.bool_], window: Window) -> Chunk:
+        """The value of the mask's node."""
+        labels = {"t": tuple(each.datetime for each in self.observations)}
+        everywhere = np.broadcast_to(np.True_, usable.shape)
+        return Chunk(~usable, everywhere, ("t", "y", "x"), labels, self._geobox(window))
 
     def _value(self, chunk: Chunk, known: Mapping[str, Chunk] | None = None, node: str | None = None) -> Chunk:
         """The cube of a node, by default of the result, where the collection's pixels are `chunk`."""
@@ -151,6 +189,12 @@ class Evaluation:
         a, b, c, d, e, f = self._target.transform
         transform = (a, b, c + a * window.col, d, e, f + e * window.row)
         return geobox_from(self._target.crs, transform, (window.rows, window.cols))
+
+
+def _lattice(readers: Sequence[BandReader]) -> Lattice:
+    """The blocks of the largest-blocked band of an observation; other files mostly have the same."""
+    largest = max(readers, key=lambda reader: reader.block[0] * reader.block[1])
+    return Lattice(rows=largest.block[0], cols=largest.block[1], row=largest.phase[0], col=largest.phase[1])
 
 
 def _cropped(stack: Stack, window: Window, outer: Window) -> Stack:

@@ -68,6 +68,11 @@ class Fragment:
                 )
         return self._readers[band]
 
+    @property
+    def seconds_warp(self) -> float:
+        """Time spent so far to resample onto another grid."""
+        return sum(reader.seconds_warp for reader in self._readers.values())
+
     def read(self, band: str, window: Window, out: NDArray[np.generic]) -> int:
         """Fill `out` as `BandReader.read` does.
 
@@ -115,6 +120,11 @@ class Observation:
     def datetime(self) -> datetime:
         """UTC, of the first fragment."""
         return self.fragments[0].item.datetime
+
+    @property
+    def seconds_warp(self) -> float:
+        """Time spent so far to resample onto another grid."""
+        return sum(fragment.seconds_warp for fragment in self.fragments)
 
     def meets(self, window: Window) -> bool:
         """True where any fragment may have pixels in the window."""

@@ -16,7 +16,6 @@ from jeospark.raster.env import gdal_environment
 from jeospark.raster.placement import Target
 from jeospark.settings import Settings
 from jeospark.task.evaluate import Evaluation
-from jeospark.task.memory import window_budget
 from jeospark.task.program import Program
 
 
@@ -59,7 +58,7 @@ def evaluate_view(program: Program, items: Sequence[ItemRef], geobox: GeoBox, se
             Target(str(geobox.crs), transform),
             (rows, cols),
             datasets,
-            budget=window_budget(settings),
+            settings,
             overviews=True,
         )
         for pixels in evaluation:

@@ -12,7 +12,7 @@ from jeospark.output import OutputBand
 from jeospark.raster.env import gdal_version
 from jeospark.task.evaluate import Pixels
 from jeospark.task.program import Program
-from udfs.scale import to_integers
+from udfs.pack import pack
 
 
 def product(program: Program, *, folder: str, title: str) -> OutputCollection:
@@ -59,15 +59,9 @@ def _band(program: Program, name: str) -> OutputBand:
 def stored(pixels: Pixels, collection: OutputCollection) -> NDArray[np.generic]:
     """Pixels (bands, rows, cols) as the file stores them."""
     dtype = np.dtype(collection.data_type)
-    planes = zip(pixels.data, pixels.valid, collection.bands, strict=True)
-    return np.stack([_stored(data, valid, band, dtype) for data, valid, band in planes])
-
-
-def _stored(
-    data: NDArray[np.floating], valid: NDArray[np.bool_], band: OutputBand, dtype: np.dtype[np.generic]
-) -> NDArray[np.generic]:
-    nodata = np.nan if band.nodata is None else band.nodata
-    if dtype.kind == "f":
-        values = data if (band.scale, band.offset) == (1.0, 0.0) else (data - band.offset) / band.scale
-        return np.where(valid, values, nodata).astype(dtype)
-    return to_integers(data, valid, dtype=dtype, nodata=int(nodata), scale=band.scale, offset=band.offset)
+    out = np.empty(pixels.data.shape, dtype)
+    for plane, band in enumerate(collection.bands):
+        nodata = np.nan if band.nodata is None else band.nodata
+        values, valid = pixels.data[plane], pixels.valid[plane]
+        pack(values, valid, scale=band.scale, offset=band.offset, nodata=nodata, out=out[plane])
+    return out

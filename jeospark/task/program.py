@@ -18,10 +18,11 @@ from jeospark.recipe.analysis import (
     output_bands,
     save_options,
 )
+from jeospark.recipe.compiled import Kernel, compile_recipe
 from jeospark.recipe.graph import ProcessGraph
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, eq=False)
 class Program:
     """A process graph and what is known of it before any pixel is read."""
 
@@ -52,6 +53,18 @@ class Program:
 
 
 @lru_cache(maxsize=32)
+def kernel_of(program: Program, cache: str) -> Kernel | None:
+    """The recipe compiled, where that can be done; None where the plain evaluator has to do it.
+
+    Args:
+        program: The recipe.
+        cache: Folder in which compiled kernels are kept.
+    """
+    common = [band.common_name for band in program.bands]
+    return compile_recipe(program.graph, program.mask.node if program.mask else None, program.names, f"{cache}/kernels", common)
+
+
+@lru_cache(maxsize=32)
 def program(recipe: str, collection: tuple[OutputBand, ...]) -> Program:
     """Make a recipe ready.
 
@@ -67,17 +80,26 @@ def program(recipe: str, collection: tuple[OutputBand, ...]) -> Program:
     load = only_load(graph)
     bands = collection if load.bands is None else _named(load.bands, collection)
     names, common = tuple(band.name for band in bands), tuple(band.common_name for band in bands)
-    mask = mask_plan(graph)
     return Program(
         graph=graph,
         load=load.with_bands(names),
         bands=bands,
         classes=class_bands(graph) | {band.name for band in bands if band.classes},
-        mask=mask,
+        mask=_mask(graph),
         halo=halo_metres(graph),
         options=save_options(graph),
         outputs=output_bands(graph, names, common),
     )
+
+
+def _mask(graph: ProcessGraph) -> MaskPlan | None:
+    """The recipe's mask plan, unless another dilation comes after it.
+
+    That one sees the neighbours of a window's pixels, masked ones too, which the plan leaves unread.
+    """
+    plan = mask_plan(graph)
+    after = graph.needed(graph.result, frozenset({plan.node})) if plan else ()
+    return None if any(node.arguments.get("dilation") for node in after) else plan
 
 
 def only_load(graph: ProcessGraph) -> Load:

@@ -9,13 +9,14 @@ from datetime import UTC, datetime
 from time import perf_counter
 
 from jeospark.catalog.publish import OutputCollection, item_href, thumbnail_href, write_item
+from jeospark.errors import JeosparkError
 from jeospark.model import Outcome, Reject, Unit
 from jeospark.raster.cog import CogWriter
 from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
 from jeospark.raster.quicklook import quicklook_cog
 from jeospark.settings import Settings
-from jeospark.storage.publish import exists, publishing, read_text
+from jeospark.storage.publish import exists, output_path, publishing, read_text
 from jeospark.task.evaluate import Evaluation
 from jeospark.task.memory import window_budget
 from jeospark.task.observation import BadAssetError, Fragment
@@ -94,10 +95,14 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
             Target(unit.crs, unit.transform),
             unit.shape,
             datasets,
-            budget=window_budget(orders.settings),
+            orders.settings,
         )
-        with publishing(unit.output_href) as path:
+        with publishing(unit.output_href) as path, publishing(thumbnail_href(unit.output_href)) as picture:
             valid, size = _write(path, unit, orders, evaluation)
+            quicklook_cog(path, orders.product.bands, picture)
+            if not is_published(unit.output_href, unit.digest):
+                # An item that stayed from an earlier selection would vouch for pixels that are not its own.
+                _withdraw(item_href(unit.output_href))
     tally = evaluation.tally
     outcome = replace(
         base,
@@ -112,9 +117,17 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
         seconds_compute=tally.seconds_compute,
         seconds_write=tally.seconds_write,
     )
-    quicklook_cog(unit.output_href, orders.product.bands, thumbnail_href(unit.output_href))
-    write_item(unit, outcome, orders.product)
+    try:
+        write_item(unit, outcome, orders.product)
+    except JeosparkError:
+        _withdraw(unit.output_href, thumbnail_href(unit.output_href))
+        raise
     return outcome
+
+
+def _withdraw(*hrefs: str) -> None:
+    for href in hrefs:
+        output_path(href).unlink(missing_ok=True)
 
 
 def _write(path: str, unit: Unit, orders: Orders, evaluation: Evaluation) -> tuple[int, int]:

@@ -211,7 +211,7 @@ def test_other_grids(spark, busy, ndvi, tmp_path, grid, crs):
 
 def test_the_native_grid_is_that_of_the_items(spark, busy, ndvi, tmp_path):
     plan = planned(spark, busy, ndvi("year"), tmp_path, grid="native")
-    assert plan.job.grid == "EPSG:32633:10.0:64x64:500000.0,5000000.0"
+    assert plan.job.grid == "EPSG:32633:10:64x64:500000,5000000"
     (unit,) = units_of(plan).values()
     assert (unit.shape, unit.transform[2], unit.transform[5]) == ((64, 64), LEFT, TOP)
 
@@ -219,6 +219,7 @@ def test_the_native_grid_is_that_of_the_items(spark, busy, ndvi, tmp_path):
 def test_items_on_several_grids_have_no_native_one(busy, ndvi, tmp_path):
     placed_at(busy, "other", "2020-05-02", 3, 0, 64, 64)
     busy.save()
+    assert make_job(ndvi().to_json(), output=str(tmp_path), catalog=busy.catalog, grid=" mgrs").grid == "mgrs:10"
     with pytest.raises(GridError, match="2 grids") as caught:
         make_job(ndvi().to_json(), output=str(tmp_path), catalog=busy.catalog)
     assert "--grid" in caught.value.remedy

@@ -51,8 +51,10 @@ class Place:
 class World:
     """Writes files into one folder, and makes items, units and runs of them."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, cache: Path) -> None:
         self.folder = folder
+        self.cache = cache
+        self.compile = False
         self.place = Place()
         self.output = folder / "out"
 
@@ -110,7 +112,10 @@ class World:
     def orders(self, recipe, *, bands=("B04", "B08", "SCL"), skip_bad_assets=False, memory_mb=64, **settings):
         known = tuple(OutputBand(name=band, common_name=COMMON.get(band)) for band in bands)
         ready = program(recipe.to_json(), known)
-        environ = {"worker_memory_mb": memory_mb, "scratch": str(self.folder), **settings}
+        environ = {
+            "worker_memory_mb": memory_mb, "scratch": str(self.folder), "cache": str(self.cache),
+            "compile": "on" if self.compile else "off", **settings,
+        }  # fmt: skip
         return Orders(
             program=ready,
             product=product(ready, folder=str(self.output), title="test"),
@@ -136,15 +141,30 @@ class World:
         return sorted(str(path.relative_to(self.output)) for path in self.output.rglob("*") if path.is_file())
 
 
+@pytest.fixture(scope="session")
+def kernels(tmp_path_factory):
+    """The folder of compiled kernels, so that each recipe is compiled once."""
+    return tmp_path_factory.mktemp("kernels")
+
+
 @pytest.fixture
-def world(tmp_path):
-    return World(tmp_path)
+def world(tmp_path, kernels):
+    """A world whose recipes are evaluated node by node."""
+    return World(tmp_path, kernels)
+
+
+@pytest.fixture(params=["plain", "compiled"])
+def either_world(request, tmp_path, kernels):
+    """A world whose recipes are evaluated node by node, and one where they are compiled."""
+    made = World(tmp_path, kernels)
+    made.compile = request.param == "compiled"
+    return made
 
 
 @pytest.fixture(scope="session")
-def new_world(tmp_path_factory):
+def new_world(tmp_path_factory, kernels):
     """A function that makes worlds, for tests with many examples."""
-    return lambda: World(tmp_path_factory.mktemp("world"))
+    return lambda: World(tmp_path_factory.mktemp("world"), kernels)
 
 
 @pytest.fixture(scope="session")

@@ -23,7 +23,7 @@ def stored(seed, offset):
     return {"B04": (ground + round(-offset * 10000)).astype(np.uint16)}
 
 
-def test_mixed_baselines_agree(world, reflectance):
+def test_mixed_baselines_agree(either_world, reflectance):
     old = world.item("old", stored(1, 0.0), 0, offset=0.0)
     new = world.item("new", stored(1, -0.1), 1, offset=-0.1)
     unit = world.unit([old, new], (64, 64))
@@ -35,7 +35,7 @@ def test_mixed_baselines_agree(world, reflectance):
 
 
 @pytest.mark.parametrize("first", [0.0, -0.1])
-def test_mixed_baselines_within_one_observation(world, reflectance, first):
+def test_mixed_baselines_within_one_observation(either_world, reflectance, first):
     """Two products of one pass, of two baselines, that overlap: the first one's pixels, both in physical units."""
     offsets = (first, -0.1 - first)
     ground = [np.random.default_rng(seed).integers(1, 9000, (64, 64)) for seed in (1, 2)]
@@ -50,7 +50,7 @@ def test_mixed_baselines_within_one_observation(world, reflectance, first):
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7)
 
 
-def test_mixed_types_within_one_observation_and_between(world, reflectance):
+def test_mixed_types_within_one_observation_and_between(either_world, reflectance):
     floats = (np.random.default_rng(1).integers(1, 9000, (64, 64)) / 10000).astype(np.float32)
     half = floats.copy()
     half[:, :30] = np.nan

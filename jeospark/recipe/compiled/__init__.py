@@ -14,7 +14,13 @@ from jeospark.recipe.graph import ProcessGraph
 __all__ = ["Kernel", "StackLike", "compile_recipe"]
 
 
-def compile_recipe(graph: ProcessGraph, mask_node: str | None, bands: Sequence[str], cache: str) -> Kernel | None:
+def compile_recipe(
+    graph: ProcessGraph,
+    mask_node: str | None,
+    bands: Sequence[str],
+    cache: str,
+    common_names: Sequence[str | None] | None = None,
+) -> Kernel | None:
     """Make the kernel of a recipe; numba compiles it when it first runs.
 
     A unit of work is taken to hold the dates of one period.
@@ -24,13 +30,15 @@ def compile_recipe(graph: ProcessGraph, mask_node: str | None, bands: Sequence[s
         mask_node: The node of its MaskPlan, None where there is none.
         bands: Names of the bands that the recipe reads.
         cache: Folder in which compiled kernels are kept, for all processes and later runs.
+        common_names: One a band, None where unknown.
 
     Returns:
         None where the recipe does something that only the plain evaluator does, or that is wrong.
     """
     try:
-        found = trace(graph, mask_node, bands)
-        outputs = output_bands(graph, bands)
+        common = tuple(common_names or (None,) * len(bands))
+        found = trace(graph, mask_node, bands, common)
+        outputs = output_bands(graph, bands, common)
     except (UnsupportedError, JeosparkError):
         return None
     writer = Writer(found)

@@ -18,6 +18,7 @@ from jeospark.recipe.compiled.symbol import cell_of, field_of
 from jeospark.recipe.compiled.table import Level, Table, UnsupportedError
 from jeospark.recipe.dimensions import (
     BANDS,
+    COMMON_NAMES,
     TEMPORAL,
     along,
     band_places,
@@ -52,18 +53,19 @@ class Trace:
     """Extents of filter_bbox, numbered as the inputs `inside` are."""
 
 
-def trace(graph: Steps, mask_node: str | None, bands: Sequence[str]) -> Trace:
+def trace(graph: Steps, mask_node: str | None, bands: Sequence[str], common_names: Sequence[str | None]) -> Trace:
     """Follow a recipe from its bands to its result.
 
     Args:
         graph: The recipe.
         mask_node: The node whose value is known, one plane a date; None where there is none.
         bands: Names of the bands it reads.
+        common_names: One a band, None where unknown.
 
     Raises:
         UnsupportedError: It does something that compiled code does not do, or not exactly so.
     """
-    tracer = _Tracer(graph, mask_node, bands)
+    tracer = _Tracer(graph, mask_node, bands, common_names)
     result = tracer.run()
     if result.dims[-2:] != ("y", "x"):
         raise UnsupportedError(f"the axes {result.dims}")
@@ -75,12 +77,15 @@ def trace(graph: Steps, mask_node: str | None, bands: Sequence[str]) -> Trace:
 
 
 class _Tracer:
-    def __init__(self, graph: Steps, mask_node: str | None, bands: Sequence[str]) -> None:
+    def __init__(
+        self, graph: Steps, mask_node: str | None, bands: Sequence[str], common_names: Sequence[str | None]
+    ) -> None:
         self.table = Table()
         self.boxes: list[Extent] = []
         self._graph = graph
         self._mask_node = mask_node
         self._bands = tuple(bands)
+        self._common_names = tuple(common_names)
         self._values: dict[str, Chunk] = {}
         self._rules: dict[str, Callable[[Node], Chunk]] = {
             "load_collection": self._load,
@@ -134,7 +139,9 @@ class _Tracer:
         cells = [self.table.cell(self.table.input("physical", at), self.table.input("valid", at))
                  for at in range(len(self._bands))]  # fmt: skip
         data = np.array(cells, np.int64).reshape(1, -1, 1, 1)
-        cube = _chunk(data, ("t", "bands", "y", "x"), {"t": (_A_DATE,), "bands": self._bands})
+        cube = _chunk(
+            data, ("t", "bands", "y", "x"), {"t": (_A_DATE,), "bands": self._bands, COMMON_NAMES: self._common_names}
+        )
         names = node.arguments.get("bands")
         if not isinstance(names, list):
             return cube
