@@ -58,6 +58,8 @@ class Archive:
 
     def make(self) -> None:
         """Write the files that are not there yet."""
+        if all(path.exists() for band in (*self.bands, "SCL") for path in self.paths(band)):
+            return
         self.folder.mkdir(parents=True, exist_ok=True)
         with ProcessPoolExecutor(PROCESSES, mp_context=get_context("spawn")) as pool:
             list(pool.map(self._make_date, range(self.dates)))
@@ -82,7 +84,7 @@ class Archive:
             "driver": "GTiff", "count": 1, "dtype": data.dtype, "height": len(data), "width": len(data), "nodata": 0,
             "crs": CRS, "transform": Affine(pixel, 0, ORIGIN[0], 0, -pixel, ORIGIN[1]),
         }  # fmt: skip
-        partial = path.with_name(path.name + ".part")
+        partial = path.with_name(f"part-{path.name}")
         with rasterio.MemoryFile() as memory:
             with memory.open(**profile) as dataset:
                 dataset.write(data, 1)
@@ -126,7 +128,7 @@ def _stretch(nodes, step, out):  # type: ignore[no-untyped-def]  # noqa: ANN001,
 
 
 @numba.njit(cache=True)
-def _paint(clouds, large, fine, level, seed, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
+def _paint(clouds, large, fine, level, seed, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Reflectance · 10,000 + 1,000, as processing baseline 04.00 stores it.
 
     Noise of 60 (standard deviation) makes neighbours differ by 70 on average, and a compressed pixel 1.5 bytes: between

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from functools import cache, partial
-from itertools import product
+from itertools import pairwise, product
 from multiprocessing import get_context
 from pathlib import Path
 from time import perf_counter
@@ -119,7 +119,7 @@ def compute(task: Task, tile: Tile) -> NDArray[np.int16]:
 def _cuts(start: int, size: int) -> list[tuple[int, int]]:
     """First and last row (or column) of the windows, cut where blocks end."""
     edges = [start, *range((start // WINDOW + 1) * WINDOW, start + size, WINDOW), start + size]
-    return list(zip(edges, edges[1:], strict=False))
+    return list(pairwise(edges))
 
 
 def _read(
@@ -185,7 +185,7 @@ def _sort(values, pairs, width):  # type: ignore[no-untyped-def]  # noqa: ANN001
 
 
 @numba.njit(cache=True, nogil=True, error_model="numpy")
-def median_index(first, second, classes, masked, pairs, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, PLR0913, PLR0917
+def median_index(first, second, classes, masked, pairs, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Median over dates of the normalised difference where the class does not hide it, as int16 · 1e-4."""
     dates, rows, cols = first.shape
     values, hidden, number = np.empty((dates, RUN), np.float32), np.empty(RUN + 1, np.bool_), np.empty(RUN, np.int32)

@@ -4,6 +4,7 @@ from pathlib import Path
 from typing import Any
 
 from bench_archive import CRS, ORIGIN, Archive
+
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
 

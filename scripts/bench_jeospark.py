@@ -1,6 +1,6 @@
 """jeospark's side of the benchmarks: a process with a Spark session, that runs the jobs it is sent.
 
-The session stays, as it does in a notebook, so that one job can be timed warm; each job writes into a folder of its own.
+The session stays, as in a notebook, so that jobs can be timed warm.
 """
 
 import json

@@ -1,6 +1,7 @@
 """The benchmark `composite` with odc-stac and dask, written as their users do; prints the seconds of each repetition.
 
-    python scripts/bench_odc.py ITEMS.json OUTPUT SIZE TILE REPEAT threads|processes
+Arguments: file of STAC items, output folder, size of the archive and of a tile in pixels, repetitions, threads or
+processes.
 """
 
 import json
@@ -8,13 +9,15 @@ import sys
 from pathlib import Path
 from time import perf_counter
 
-import dask
-import odc.geo.xr  # noqa: F401 - brings the accessor .odc
+import dask.base
+import dask.config
+import odc.geo.xr
 import odc.stac
 import pystac
 import xarray as xr
 from bench_archive import CRS, ORIGIN
 from bench_bare import MASKED, NODATA, STORED_SCALE
+from dask.delayed import delayed
 from odc.geo.geobox import GeoBox
 
 CORES = 2
@@ -31,7 +34,7 @@ def composite(items: list[pystac.Item], size: int, tile: int) -> xr.DataArray:
     usable = ~cube.SCL.isin([0, *MASKED]) & (cube.B04 != 0) & (cube.B08 != 0)
     red, nir = (band.astype("float32").where(usable) * 1e-4 - 0.1 for band in (cube.B04, cube.B08))
     median = ((nir - red) / (nir + red)).chunk({"time": -1}).median("time", skipna=True)
-    stored = (median / STORED_SCALE).round().fillna(NODATA).astype("int16")
+    stored: xr.DataArray = (median / STORED_SCALE).round().fillna(NODATA).astype("int16")
     stored.attrs["nodata"] = NODATA
     return stored
 
@@ -49,11 +52,11 @@ def run(items: list[pystac.Item], folder: Path, size: int, tile: int) -> float:
     started = perf_counter()
     cube = composite(items, size, tile)
     jobs = [
-        dask.delayed(write)(cube[row : row + tile, col : col + tile], folder / f"{row}_{col}.tif")
+        delayed(write)(cube[row : row + tile, col : col + tile], folder / f"{row}_{col}.tif")
         for row in range(0, size, tile)
         for col in range(0, size, tile)
     ]
-    dask.compute(*jobs)
+    dask.base.compute(*jobs)  # type: ignore[no-untyped-call]
     return perf_counter() - started
 
 
@@ -65,7 +68,7 @@ def main() -> None:
     if sys.argv[6] == "processes":
         from distributed import Client  # noqa: PLC0415 - only this way of running needs it
 
-        with Client(n_workers=CORES, threads_per_worker=1, dashboard_address=None):
+        with Client(n_workers=CORES, threads_per_worker=1, dashboard_address=None):  # type: ignore[no-untyped-call]
             seconds = [run(items, folder, size, tile) for _ in range(repeat)]
     else:
         with dask.config.set(scheduler="threads", num_workers=CORES):

@@ -1,6 +1,6 @@
 """The benchmark `plan`: a million items of Sentinel-2, made up, to units, with a driver of 2 GB.
 
-    python scripts/bench_plan.py CATALOG OUTPUT        (prints what planning took)
+As a program: makes a plan for the catalogue in one folder in another, and prints what that took as JSON.
 """
 
 import json
@@ -13,7 +13,7 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from pathlib import Path
 from time import perf_counter
-from typing import Any
+from typing import Any, Self
 
 import numpy as np
 import psutil
@@ -22,12 +22,13 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 from bench_jeospark import session_config
+from rasterio.warp import transform
+
 from jeospark.catalog.merge import ROW_GROUP
 from jeospark.catalog.schema import DIGEST, MGRS, OBSERVATION, SOURCES
 from jeospark.catalog.store import Catalog
 from jeospark.grid import BBox, Grid, PixelExtent
 from jeospark.lab.recipe import load_collection
-from rasterio.warp import transform
 
 COLLECTION = "million"
 AREA = BBox(west=-15.0, south=25.0, east=65.0, north=71.0)
@@ -191,7 +192,8 @@ def _sources(example: pa.Table, rows: Sequence[Acquisition], ids: pa.Array) -> p
     fields = [made[each.name].cast(each.type) if each.name in made else every.field(each.name)
               for each in kind.value_type]  # fmt: skip
     structs = pa.StructArray.from_arrays(fields, fields=list(kind.value_type))
-    return pa.ListArray.from_arrays(pa.array(np.arange(0, count * bands + 1, bands, dtype=np.int32)), structs, type=kind)
+    starts = pa.array(np.arange(0, count * bands + 1, bands, dtype=np.int32))
+    return pa.ListArray.from_arrays(starts, structs, type=kind)
 
 
 def plan(catalog: str, output: str) -> Planned:
@@ -230,7 +232,7 @@ class Memory:
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._watch, daemon=True)
 
-    def __enter__(self) -> "Memory":
+    def __enter__(self) -> Self:
         self._thread.start()
         return self
 

@@ -30,7 +30,7 @@ class Result:
     """Which side of the target is good."""
     seconds: Mapping[str, Sequence[float]] = field(default_factory=dict)
     """Raw seconds of every repetition, by who took them."""
-    also: Mapping[str, float | int | str] = field(default_factory=dict)
+    also: Mapping[str, float] = field(default_factory=dict)
     """What else was seen."""
 
     @property
@@ -114,5 +114,5 @@ def _seconds(values: Sequence[float]) -> str:
     return f"{median(values):.2f}{spread}"
 
 
-def _number(value: float | str) -> str:
-    return f"{value:,.2f}" if isinstance(value, float) else f"{value:,}" if isinstance(value, int) else value
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if abs(value) >= 1000 or value == int(value) else f"{value:,.2f}"

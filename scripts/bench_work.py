@@ -10,8 +10,9 @@ import rasterio
 from bench_archive import Archive
 from bench_items import COLLECTION, catalog, grid, tiles
 from bench_jeospark import Request
-from jeospark.lab.recipe import REFLECTANCE, Recipe, load_collection
 from numpy.typing import NDArray
+
+from jeospark.lab.recipe import REFLECTANCE, Recipe, load_collection
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -101,9 +102,7 @@ def _different(one: NDArray[np.int16], other: NDArray[np.int16], tolerance: int)
 
 def composite(folder: Path, name: str, *, clouded: float = 0.0, driver: str = "COG") -> Work:
     """Cloud-masked median NDVI: 8 dates of 4096², 4 output files."""
-    archive = Archive(
-        folder=folder / name, size=4096, dates=8, bands=("B04", "B08"), clouded=clouded, driver=driver
-    )
+    archive = Archive(folder=folder / name, size=4096, dates=8, bands=("B04", "B08"), clouded=clouded, driver=driver)
     return Work(archive=archive, tile=2048, index=True)
 
 

@@ -13,7 +13,6 @@ from rasterio.transform import Affine
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
 
-
 # How long an example takes depends on what else the machine does.
 settings.register_profile("patient", deadline=None)
 settings.load_profile("patient")

@@ -1,7 +1,7 @@
 """Which items a question means: bounding box, interval and comparisons of properties."""
 
 import difflib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
@@ -19,8 +19,8 @@ Bbox = Sequence[float]
 Interval = tuple[datetime | None, datetime | None]
 """Start, inclusive, and end, exclusive; None leaves that side open; a time without zone is UTC."""
 
-Comparisons = Mapping[str, tuple[str, Any]]
-"""Property name to (operator, value), such as `{"eo:cloud_cover": ("<=", 50)}`."""
+Comparisons = Mapping[str, tuple[str, Any] | Sequence[tuple[str, Any]]]
+"""Property name to (operator, value), or several of them, such as `{"eo:cloud_cover": [(">=", 5), ("<=", 50)]}`."""
 
 _OPERATORS: dict[str, Callable[[pa.Array, pa.Scalar], pa.Array]] = {
     "<": pc.less,
@@ -54,7 +54,7 @@ class Question:
             _check_bbox(self.bbox)
         if self.interval is not None:
             _check_interval(self.interval)
-        for name, (symbol, _) in self.properties.items():
+        for name, symbol, _ in _each(self.properties):
             if symbol not in _OPERATORS:
                 remedy = f"Use one of {', '.join(_OPERATORS)}."
                 raise CatalogError(f"'{symbol}' is no comparison", where=name, remedy=remedy)
@@ -81,12 +81,18 @@ class Question:
         mask = pa.array([True] * batch.num_rows, pa.bool_())
         if self.interval is not None:
             mask = pc.and_(mask, _within(batch.column("datetime"), self.interval))
-        for name, (symbol, value) in self.properties.items():
+        for name, symbol, value in _each(self.properties):
             column = batch.column(name)
             mask = pc.and_(mask, pc.fill_null(_OPERATORS[symbol](column, _constant(name, column.type, value)), False))  # noqa: FBT003
         if self.bbox is not None:
             mask = pc.and_(mask, _touching(batch, self.bbox, mask))
         return mask
+
+
+def _each(properties: Comparisons) -> Iterator[tuple[str, str, Any]]:
+    for name, given in properties.items():
+        for symbol, value in [given] if isinstance(given, tuple) else given:
+            yield name, symbol, value
 
 
 def _check_bbox(bbox: Bbox) -> None:

@@ -1,7 +1,7 @@
 """Recipes as people write them: lazy, fluent, checked at every step, and run on Spark or at once."""
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -60,7 +60,7 @@ class Recipe:
     def process(self, name: str, /, **arguments: object) -> "Recipe":
         """Apply any process; this recipe becomes its `data`, other recipes may be arguments."""
         given = {"data": self, **arguments}
-        return Recipe(Step(name, {key: each.step if isinstance(each, Recipe) else each for key, each in given.items()}))
+        return Recipe(Step(name, {key: _replaced(each, _step_of) for key, each in given.items()}))
 
     def filter_bbox(self, west: float, south: float, east: float, north: float) -> "Recipe":
         """Keep an area, in degrees; west > east crosses the antimeridian."""
@@ -192,6 +192,20 @@ def load_collection(
     return Recipe(Step("load_collection", arguments))
 
 
+def _step_of(value: object) -> object:
+    return value.step if isinstance(value, Recipe) else value
+
+
+def _replaced(value: object, change: Callable[[object], object]) -> object:
+    """A value with what `change` makes of it or of its parts; callbacks, which refer to nodes of their own, stay."""
+    changed = change(value)
+    if changed is not value:
+        return changed
+    if isinstance(value, Mapping) and "process_graph" not in value:
+        return {key: _replaced(each, change) for key, each in value.items()}
+    return [_replaced(each, change) for each in value] if isinstance(value, (list, tuple)) else value
+
+
 def _callback(process: str) -> dict[str, object]:
     node = {"process_id": process, "arguments": {"data": {"from_parameter": "data"}}, "result": True}
     return {"process_graph": {process: node}}
@@ -205,7 +219,7 @@ def _nodes(last: Step) -> dict[str, object]:
 
     def name(step: Step) -> str:
         if id(step) not in names:
-            arguments = {key: reference(value) for key, value in step.arguments.items()}
+            arguments = {key: _replaced(value, reference) for key, value in step.arguments.items()}
             numbers[step.process] = numbers.get(step.process, 0) + 1
             names[id(step)] = f"{step.process}{numbers[step.process]}"
             nodes[names[id(step)]] = {"process_id": step.process, "arguments": arguments}
@@ -225,7 +239,8 @@ def _steps(nodes: Mapping[str, Mapping[str, object]]) -> Step:
     def step(name: str) -> Step:
         if name not in made:
             node = nodes[name]
-            arguments = {key: resolved(value) for key, value in node["arguments"].items()}  # type: ignore[attr-defined]
+            given: Mapping[str, object] = node["arguments"]  # type: ignore[assignment]
+            arguments = {key: _replaced(value, resolved) for key, value in given.items()}
             made[name] = Step(str(node["process_id"]), arguments)
         return made[name]
 

@@ -1,6 +1,7 @@
 """Recipes seen at once, without Spark."""
 
 from dataclasses import dataclass
+from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -9,8 +10,9 @@ from numpy.typing import NDArray
 
 from jeospark import periods
 from jeospark.catalog.bands import collection_bands
+from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
-from jeospark.errors import EmptySelectionError, ExtentError
+from jeospark.errors import EmptySelectionError, ExtentError, JeosparkError, RasterError
 from jeospark.grid import BBox, GeoBox, geobox_of_bbox
 from jeospark.model import ItemRef
 from jeospark.output import OutputBand
@@ -18,6 +20,7 @@ from jeospark.raster.quicklook import quicklook
 from jeospark.recipe.analysis import period
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
+from jeospark.task.observation import BadAssetError
 from jeospark.task.preview import evaluate_view
 from jeospark.task.product import product
 from jeospark.task.program import Program, only_load, program
@@ -68,13 +71,20 @@ def preview(
     label: str | None,
     catalog: str | None,
 ) -> Preview:
-    """Evaluate a recipe over an area or on a grid; see `Recipe.preview`."""
+    """Evaluate a recipe over an area or on a grid; see `Recipe.preview`.
+
+    Raises:
+        RasterError: An asset cannot be used.
+    """
     settings = Settings.load()
     store = Catalog(catalog or settings.catalog)
     ready = program(graph.to_json(), collection_bands(store.collection(only_load(graph).collection)))
     geobox = where if isinstance(where, GeoBox) else _geobox(ready, where, size, crs)
     label, items = _one_period(ready, _items(store, ready, geobox), label)
-    view = evaluate_view(ready, items, geobox, settings)
+    try:
+        view = evaluate_view(ready, items, geobox, settings)
+    except BadAssetError as error:
+        raise _named(error) from error
     return Preview(
         data=view.data,
         valid=view.valid,
@@ -96,11 +106,23 @@ def _geobox(ready: Program, bounds: Bounds | None, size: int, crs: str) -> GeoBo
     return geobox_of_bbox(area, crs=crs, shape=shape)
 
 
+def _named(error: BadAssetError) -> JeosparkError:
+    """The error of the asset itself, with its item and band."""
+    reject, cause = error.reject, error.__cause__
+    if not isinstance(cause, JeosparkError):
+        return RasterError(reject.message, where=reject.asset)
+    return type(cause)(
+        f"item '{reject.item_id}', band {reject.band}: {cause.what}", where=cause.where, remedy=cause.remedy
+    )
+
+
 def _items(store: Catalog, ready: Program, geobox: GeoBox) -> list[ItemRef]:
-    box = geobox.geographic_extent.boundingbox
+    """The items that lie in a view or so near that their pixels matter to it."""
+    around = geobox.pad(ceil(ready.halo / min(abs(geobox.affine.a), abs(geobox.affine.e)))) if ready.halo else geobox
+    a, b, c, d, e, f = tuple(around.affine)[:6]
+    bounds = footprint_of_grid(str(around.crs), (a, b, c, d, e, f), around.shape)["bbox"]
     load = ready.load
-    conditions = {name: (COMPARISONS[op], value) for name, tests in load.properties.items() for op, value in tests}
-    bounds = (max(box.left, -180.0), max(box.bottom, -90.0), min(box.right, 180.0), min(box.top, 90.0))
+    conditions = {name: [(COMPARISONS[op], value) for op, value in tests] for name, tests in load.properties.items()}
     return list(store.refs(load.collection, ready.names, bounds, load.temporal_extent, conditions))
 
 

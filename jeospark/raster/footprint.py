@@ -16,7 +16,7 @@ LONLAT = "OGC:CRS84"
 
 
 class Footprint:
-    """Where an item may have pixels, asked window by window; an item without a footprint may have them anywhere."""
+    """Where an item may have pixels, asked window by window; anywhere where its footprint does not tell."""
 
     def __init__(self, wkb: bytes | None, target: Target) -> None:
         self._area = None if wkb is None else _in_pixels(wkb, target)
@@ -32,7 +32,10 @@ class Footprint:
 
 
 def _in_pixels(wkb: bytes, target: Target) -> Geometry | None:
-    area = shapely.segmentize(shapely.buffer(shapely.from_wkb(wkb), MARGIN_DEGREES, quad_segs=2), SEGMENT_DEGREES)
+    outline = shapely.from_wkb(wkb, on_invalid="ignore")
+    if outline is None:
+        return None
+    area = shapely.segmentize(shapely.buffer(outline, MARGIN_DEGREES, quad_segs=2), SEGMENT_DEGREES)
     inverse = ~target.affine
 
     def to_pixels(points: NDArray[np.float64]) -> NDArray[np.float64]:

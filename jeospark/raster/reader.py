@@ -79,9 +79,9 @@ class BandReader:
 
     @property
     def density(self) -> float:
-        """Source pixels that a target pixel spans."""
+        """Source pixels that a target pixel spans; with those of a window that is turned, where grids may be."""
         if self._warp is not None:
-            return self._warp.ratio**2
+            return 2 * self._warp.ratio**2
         return float(self.relation.factor**2 if self.relation.fit is Fit.AVERAGE else 1)
 
     @property

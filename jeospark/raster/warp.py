@@ -62,7 +62,8 @@ class Warp:
             row // STEP, col // STEP, ceil((row % STEP + window.rows) / STEP), ceil((col % STEP + window.cols) / STEP)
         )
         factor = max(floor(self.ratio + 0.25), 1) if linear else 1
-        needed = self._needed(us, vs, factor)
+        inside = Window(row % STEP, col % STEP, window.rows, window.cols)
+        needed = self._needed(_within(us, inside), _within(vs, inside), factor)
         if not needed.pixels:
             out.fill(nodata)
             return 0
@@ -94,7 +95,7 @@ class Warp:
         return us.reshape(rows + 1, cols + 1), vs.reshape(rows + 1, cols + 1)
 
     def _needed(self, us: NDArray[np.float64], vs: NDArray[np.float64], factor: int) -> Window:
-        """The source window to read: what the nodes enclose and a margin, in whole groups of `factor` pixels."""
+        """The source window to read: what places enclose and a margin, in whole groups of `factor` pixels."""
         rows, cols = self._placement.shape
         if not (np.isfinite(us).any() and np.isfinite(vs).any()):
             return Window(0, 0, 0, 0)
@@ -114,6 +115,20 @@ class Warp:
         down = hypot(xs[2] - xs[0], ys[2] - ys[0])
         spanned = hypot(affine.a, affine.e) / hypot(across, down)
         return spanned if isfinite(spanned) else 1.0
+
+
+def _within(nodes: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
+    """Source coordinates at the nodes inside a window (counted from the first node), its edges and its corners."""
+    down = _along(nodes, window.row, window.rows)
+    return _along(down.T, window.col, window.cols)
+
+
+def _along(nodes: NDArray[np.float64], start: int, size: int) -> NDArray[np.float64]:
+    places = np.clip(np.arange(len(nodes)) * STEP, start, start + size) / STEP
+    before = np.minimum(places.astype(np.int64), len(nodes) - 2)
+    share = (places - before)[:, None]
+    with np.errstate(invalid="ignore"):
+        return nodes[before] * (1 - share) + nodes[before + 1] * share
 
 
 def _exact(nodes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -83,8 +83,8 @@ class Evaluation:
 
     @cached_property
     def _pixel(self) -> tuple[float, float]:
-        """Height and width of a pixel, metres."""
-        return pixel_metres(Chunk(*NO_DATA, (), {}, self._geobox(PIXEL)))
+        """Height and width of a pixel, metres; anything where no distance matters, as on a grid in degrees."""
+        return (1.0, 1.0) if not self._program.halo else pixel_metres(Chunk(*NO_DATA, (), {}, self._geobox(PIXEL)))
 
     def __iter__(self) -> Iterator[Pixels]:
         """The result, window by window.

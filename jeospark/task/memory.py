@@ -12,8 +12,8 @@ PLAIN_BYTES = 16
 """A value in the plain evaluator: float32 and validity, and the intermediate results of a few nodes."""
 COMPILED_BYTES = 4
 """A value in a compiled recipe: as stored, and a share of the mask."""
-SOURCE_BYTES = 8
-"""A source pixel on its way to a coarser grid: as stored, and in float32."""
+SOURCE_BYTES = 12
+"""A source pixel on its way to a coarser grid: as stored, in float32, and in the window that is averaged."""
 PROCESS_MB = 300
 """A worker before its first unit: Python, Arrow, GDAL and numba."""
 MIB = 1 << 20

@@ -1,6 +1,6 @@
 """A recipe made ready to run on pixels: what it reads, what it needs around a window, what it gives."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from functools import lru_cache
@@ -20,6 +20,9 @@ from jeospark.recipe.analysis import (
 )
 from jeospark.recipe.compiled import Kernel, compile_recipe
 from jeospark.recipe.graph import ProcessGraph
+
+MAKERS = {"rename_labels": "target", "add_dimension": "label", "ndvi": "target_band"}
+"""Processes that name bands, and in which argument."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True, eq=False)
@@ -61,7 +64,9 @@ def kernel_of(program: Program, cache: str) -> Kernel | None:
         cache: Folder in which compiled kernels are kept.
     """
     common = [band.common_name for band in program.bands]
-    return compile_recipe(program.graph, program.mask.node if program.mask else None, program.names, f"{cache}/kernels", common)
+    return compile_recipe(
+        program.graph, program.mask.node if program.mask else None, program.names, f"{cache}/kernels", common
+    )
 
 
 @lru_cache(maxsize=32)
@@ -80,6 +85,7 @@ def program(recipe: str, collection: tuple[OutputBand, ...]) -> Program:
     load = only_load(graph)
     bands = collection if load.bands is None else _named(load.bands, collection)
     names, common = tuple(band.name for band in bands), tuple(band.common_name for band in bands)
+    _check_filters(graph, collection)
     return Program(
         graph=graph,
         load=load.with_bands(names),
@@ -123,13 +129,37 @@ def only_load(graph: ProcessGraph) -> Load:
     return first.with_bands(tuple(dict.fromkeys(band for each in found for band in each.bands or ())))
 
 
+def _check_filters(graph: ProcessGraph, collection: Sequence[OutputBand]) -> None:
+    """Refuse names in filter_bands that nothing before it can have given a band: openEO drops such names silently."""
+    nodes = [(node.process_id, node.node_id, node.arguments) for node in graph.nodes.values()]
+    declared = [arguments.get("bands") for process, _, arguments in nodes if process == "load_collection"]
+    whole = not all(isinstance(names, list) for names in declared)
+    loaded = collection if whole else _named([str(name) for names in declared for name in _list(names)], collection)
+    known = {name for band in loaded for name in (band.name, band.common_name) if name}
+    for process, _, arguments in nodes:
+        known |= {str(label) for label in _list(arguments.get(MAKERS.get(process, "")))}
+    for _, node_id, arguments in (each for each in nodes if each[0] == "filter_bands"):
+        for name in map(str, _list(arguments.get("bands"))):
+            if name not in known:
+                raise BandMissingError(
+                    f"there is no band '{name}'", where=f"node '{node_id}'", remedy=_near(name, known)
+                )
+
+
+def _list(value: object) -> list[object]:
+    return value if isinstance(value, list) else [] if value is None else [value]
+
+
+def _near(name: str, known: Iterable[str]) -> str:
+    near = get_close_matches(name, known, n=1)
+    return f"Did you mean '{near[0]}'?" if near else f"There are {', '.join(sorted(known))}."
+
+
 def _named(wanted: Sequence[str], collection: Sequence[OutputBand]) -> tuple[OutputBand, ...]:
     """Bands by name or common name, each once."""
     known = {band.common_name: band for band in reversed(collection) if band.common_name}
     known |= {band.name: band for band in collection}
     for name in wanted:
         if name not in known:
-            near = get_close_matches(name, known, n=1)
-            remedy = f"Did you mean '{near[0]}'?" if near else f"It has {', '.join(sorted(known))}."
-            raise BandMissingError(f"the collection has no band '{name}'", remedy=remedy)
+            raise BandMissingError(f"the collection has no band '{name}'", remedy=_near(name, known))
     return tuple(dict.fromkeys(known[name] for name in wanted))

@@ -57,12 +57,16 @@ def run_unit(unit: Unit, orders: Orders) -> Outcome:
 def is_published(output_href: str, digest: str) -> bool:
     """True where a result is complete and was made from the recipe and items that `digest` stands for.
 
-    The STAC item is published last of a unit's files, so that it marks them complete.
+    The STAC item is published last of a unit's files, so that it marks them complete; one that a failing disk has
+    spoilt marks nothing.
     """
     href = item_href(output_href)
     if not (exists(href) and exists(output_href)):
         return False
-    return bool(json.loads(read_text(href))["properties"].get("jeospark:digest") == digest)
+    try:
+        return bool(json.loads(read_text(href))["properties"]["jeospark:digest"] == digest)
+    except (ValueError, KeyError, TypeError):
+        return False
 
 
 def peak_mb() -> float:

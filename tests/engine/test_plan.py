@@ -198,7 +198,8 @@ def test_mgrs_tiles_of_several_utm_zones(spark, archive, ndvi, tmp_path):
 
 
 @pytest.mark.parametrize(
-    ("grid", "crs"), [("EPSG:3035", "EPSG:3035"), ("webmercator:13", "EPSG:3857"), ("EPSG:4326:0.001:100x100", "EPSG:4326")]
+    ("grid", "crs"),
+    [("EPSG:3035", "EPSG:3035"), ("webmercator:13", "EPSG:3857"), ("EPSG:4326:0.001:100x100", "EPSG:4326")],
 )
 def test_other_grids(spark, busy, ndvi, tmp_path, grid, crs):
     units = units_of(planned(spark, busy, ndvi("year"), tmp_path, grid=grid))
@@ -246,7 +247,10 @@ def meeting(item, window, reach):
     """Whether an item lies within so many pixels of a window (col, row, cols, rows)."""
     (_, _, col, row, cols, rows), (left, top, wide, high) = item, window
     return (
-        col < left + wide + reach and col + cols > left - reach and row < top + high + reach and row + rows > top - reach
+        col < left + wide + reach
+        and col + cols > left - reach
+        and row < top + high + reach
+        and row + rows > top - reach
     )
 
 

@@ -56,7 +56,9 @@ def test_half_a_pixel_neither_skips_nor_repeats():
 
 
 def test_half_a_pixel_goes_right_and_down():
-    warp = Warp(placed(Affine(30, 0, 300015, 0, -30, 4500015)), Target("EPSG:32618", (30.0, 0, 300000.0, 0, -30.0, 4500000)))
+    warp = Warp(
+        placed(Affine(30, 0, 300015, 0, -30, 4500015)), Target("EPSG:32618", (30.0, 0, 300000.0, 0, -30.0, 4500000))
+    )
     out = fill(warp, Window(1, 1, 3, 3), linear=False)
     expected = np.empty((3, 3), np.int32)
     decode(Window(2, 1, 3, 3), expected)

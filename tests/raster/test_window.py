@@ -32,7 +32,9 @@ def test_cells_are_cut_on_a_lattice_from_zero(row, col, rows, cols, down, across
 @given(row=places, col=places, rows=sizes, cols=sizes, height=sizes, width=sizes)
 def test_clipped_is_the_common_part(row, col, rows, cols, height, width):
     part = Window(row, col, rows, cols).clipped(height, width)
-    wanted = {(y, x) for y in (row, row + rows - 1) for x in (col, col + cols - 1) if 0 <= y < height and 0 <= x < width}
+    wanted = {
+        (y, x) for y in (row, row + rows - 1) for x in (col, col + cols - 1) if 0 <= y < height and 0 <= x < width
+    }
     for y, x in wanted:
         assert part.row <= y < part.row + part.rows
         assert part.col <= x < part.col + part.cols

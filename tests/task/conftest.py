@@ -51,10 +51,10 @@ class Place:
 class World:
     """Writes files into one folder, and makes items, units and runs of them."""
 
-    def __init__(self, folder: Path, cache: Path) -> None:
+    def __init__(self, folder: Path, cache: Path, *, compile_recipes: bool) -> None:
         self.folder = folder
         self.cache = cache
-        self.compile = False
+        self.compile = compile_recipes
         self.place = Place()
         self.output = folder / "out"
 
@@ -80,7 +80,9 @@ class World:
             dataset.write(data, 1)
         return path
 
-    def item(self, name, bands, day=0, place=None, *, observation=None, scale=1e-4, offset=0.0, footprint=True, **files):
+    def item(
+        self, name, bands, day=0, place=None, *, observation=None, scale=1e-4, offset=0.0, footprint=True, **files
+    ):
         """Write the bands (name → stored numbers; fewer rows are coarser pixels) and describe their item."""
         place = place or self.place
         rows = max(data.shape[0] for data in bands.values())
@@ -109,9 +111,12 @@ class World:
             output_href=str(self.output / name / f"{name}_all.tif"), digest=digest, items=tuple(items),
         )  # fmt: skip
 
+    def bands(self, names):
+        """The collection's bands."""
+        return tuple(OutputBand(name=name, common_name=COMMON.get(name)) for name in names)
+
     def orders(self, recipe, *, bands=("B04", "B08", "SCL"), skip_bad_assets=False, memory_mb=64, **settings):
-        known = tuple(OutputBand(name=band, common_name=COMMON.get(band)) for band in bands)
-        ready = program(recipe.to_json(), known)
+        ready = program(recipe.to_json(), self.bands(bands))
         environ = {
             "worker_memory_mb": memory_mb, "scratch": str(self.folder), "cache": str(self.cache),
             "compile": "on" if self.compile else "off", **settings,
@@ -148,23 +153,20 @@ def kernels(tmp_path_factory):
 
 
 @pytest.fixture
-def world(tmp_path, kernels):
-    """A world whose recipes are evaluated node by node."""
-    return World(tmp_path, kernels)
+def compiled():
+    """Whether recipes are compiled; modules that try both ways override it."""
+    return False
 
 
-@pytest.fixture(params=["plain", "compiled"])
-def either_world(request, tmp_path, kernels):
-    """A world whose recipes are evaluated node by node, and one where they are compiled."""
-    made = World(tmp_path, kernels)
-    made.compile = request.param == "compiled"
-    return made
+@pytest.fixture
+def world(tmp_path, kernels, compiled):
+    return World(tmp_path, kernels, compile_recipes=compiled)
 
 
 @pytest.fixture(scope="session")
 def new_world(tmp_path_factory, kernels):
     """A function that makes worlds, for tests with many examples."""
-    return lambda: World(tmp_path_factory.mktemp("world"), kernels)
+    return lambda: World(tmp_path_factory.mktemp("world"), kernels, compile_recipes=False)
 
 
 @pytest.fixture(scope="session")

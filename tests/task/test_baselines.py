@@ -1,11 +1,18 @@
 """Sentinel-2 processing baselines: since 04.00 reflectance is stored with an offset of -0.1."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
 from jeospark.lab.recipe import load_collection
 
 BANDS = ("B04",)
+
+
+@pytest.fixture(params=[False, True], ids=["plain", "compiled"])
+def compiled(request):
+    return request.param
 
 
 @pytest.fixture
@@ -23,7 +30,7 @@ def stored(seed, offset):
     return {"B04": (ground + round(-offset * 10000)).astype(np.uint16)}
 
 
-def test_mixed_baselines_agree(either_world, reflectance):
+def test_mixed_baselines_agree(world, reflectance):
     old = world.item("old", stored(1, 0.0), 0, offset=0.0)
     new = world.item("new", stored(1, -0.1), 1, offset=-0.1)
     unit = world.unit([old, new], (64, 64))
@@ -35,7 +42,7 @@ def test_mixed_baselines_agree(either_world, reflectance):
 
 
 @pytest.mark.parametrize("first", [0.0, -0.1])
-def test_mixed_baselines_within_one_observation(either_world, reflectance, first):
+def test_mixed_baselines_within_one_observation(world, reflectance, first):
     """Two products of one pass, of two baselines, that overlap: the first one's pixels, both in physical units."""
     offsets = (first, -0.1 - first)
     ground = [np.random.default_rng(seed).integers(1, 9000, (64, 64)) for seed in (1, 2)]
@@ -50,7 +57,7 @@ def test_mixed_baselines_within_one_observation(either_world, reflectance, first
     np.testing.assert_allclose(got, expected, rtol=0, atol=1e-7)
 
 
-def test_mixed_types_within_one_observation_and_between(either_world, reflectance):
+def test_mixed_types_within_one_observation_and_between(world, reflectance):
     floats = (np.random.default_rng(1).integers(1, 9000, (64, 64)) / 10000).astype(np.float32)
     half = floats.copy()
     half[:, :30] = np.nan
@@ -59,13 +66,7 @@ def test_mixed_types_within_one_observation_and_between(either_world, reflectanc
         world.item("i", stored(1, -0.1), 0, observation="one", offset=-0.1),
         world.item("j", stored(1, 0.0), 1, dtype="int32"),
     ]
-    items[0] = _without_nodata(items[0])
+    items[0] = replace(items[0], sources=tuple(replace(source, nodata=None) for source in items[0].sources))
     unit = world.unit(items, (64, 64))
     got = world.run(unit, reflectance("sum"), bands=BANDS)[0]
     np.testing.assert_allclose(got, 2 * floats, rtol=0, atol=3e-7)
-
-
-def _without_nodata(item):
-    from dataclasses import replace
-
-    return replace(item, sources=tuple(replace(source, nodata=None) for source in item.sources))

@@ -12,10 +12,17 @@ from jeospark.lab.recipe import load_collection
 BLOCK = 256
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "compiled"])
+def compiled(request):
+    return request.param
+
+
 def spoil(path, col, row):
     """Overwrite the bytes of one block."""
     with rasterio.open(path) as dataset:
-        start, size = (int(dataset.get_tag_item(f"BLOCK_{part}_{col}_{row}", "TIFF", bidx=1)) for part in ("OFFSET", "SIZE"))
+        start, size = (
+            int(dataset.get_tag_item(f"BLOCK_{part}_{col}_{row}", "TIFF", bidx=1)) for part in ("OFFSET", "SIZE")
+        )
     with Path(path).open("r+b") as file:
         file.seek(start)
         file.write(b"\xff" * size)
@@ -33,7 +40,7 @@ def clouded(world, scene):
     return [world.item("a", first, 0, block=BLOCK), world.item("b", second, 1, block=BLOCK)], [first, second]
 
 
-def test_masked_blocks_are_never_decoded(either_world, clouded, ndvi_recipe, expected_ndvi):
+def test_masked_blocks_are_never_decoded(world, clouded, ndvi_recipe, expected_ndvi):
     items, scenes = clouded
     for band in ("B04", "B08"):
         spoil(source(items[0], band), 1, 1)
@@ -46,7 +53,7 @@ def test_masked_blocks_are_never_decoded(either_world, clouded, ndvi_recipe, exp
     assert outcome.pixels_skipped == 2 * BLOCK**2
 
 
-def test_a_block_with_one_usable_pixel_is_decoded(either_world, scene, ndvi_recipe):
+def test_a_block_with_one_usable_pixel_is_decoded(world, scene, ndvi_recipe):
     first = scene(0, (512, 512), clouds=0)
     first["SCL"][128:, 128:] = 9
     first["SCL"][255, 255] = 4
@@ -56,7 +63,7 @@ def test_a_block_with_one_usable_pixel_is_decoded(either_world, scene, ndvi_reci
     assert (outcome.status, outcome.error, outcome.band) == ("failed", "AssetUnreadableError", "B08")
 
 
-def test_dilation_spares_more_blocks(either_world, scene, ndvi_recipe):
+def test_dilation_spares_more_blocks(world, scene, ndvi_recipe):
     """One clear pixel in a clouded block: grown by 20 m, the cloud hides it."""
     first = scene(0, (512, 512), clouds=0)
     first["SCL"][128:, 128:] = 9
@@ -67,7 +74,7 @@ def test_dilation_spares_more_blocks(either_world, scene, ndvi_recipe):
     assert world.outcome(world.unit([item], (512, 512)), ndvi_recipe(20)).status == "done"
 
 
-def test_items_outside_the_tile_are_never_opened(either_world, scene, ndvi_recipe, expected_ndvi):
+def test_items_outside_the_tile_are_never_opened(world, scene, ndvi_recipe, expected_ndvi):
     bands = scene(0)
     near = world.item("near", bands)
     far = world.item("far", scene(1), 1, world.place.moved(0, 2000))
@@ -77,7 +84,7 @@ def test_items_outside_the_tile_are_never_opened(either_world, scene, ndvi_recip
     np.testing.assert_array_equal(world.run(unit, ndvi_recipe()), expected_ndvi([bands]))
 
 
-def test_windows_outside_a_footprint_are_never_opened(either_world, scene, ndvi_recipe):
+def test_windows_outside_a_footprint_are_never_opened(world, scene, ndvi_recipe):
     """The second item covers the left end of a long tile only: its files are opened there and nowhere else."""
     long, short = scene(0, (64, 1024), clouds=0), scene(1, (64, 64), clouds=0)
     items = [world.item("long", long, block=64), world.item("short", short, 1, block=64)]
@@ -93,7 +100,7 @@ def test_windows_outside_a_footprint_are_never_opened(either_world, scene, ndvi_
     assert counts[:, 64:].max() == 1
 
 
-def test_read_and_skipped_add_up(either_world, scene, ndvi_recipe):
+def test_read_and_skipped_add_up(world, scene, ndvi_recipe):
     """All bands of one resolution, one window: every pixel of every band and date is either read or skipped."""
     scenes = [scene(day, (512, 512), clouds=0) for day in range(3)]
     for day, bands in enumerate(scenes):
@@ -105,7 +112,7 @@ def test_read_and_skipped_add_up(either_world, scene, ndvi_recipe):
     assert outcome.pixels_read + outcome.pixels_skipped == 3 * 3 * 512**2
 
 
-def test_wholly_clouded_unit_is_empty_and_decodes_masks_only(either_world, scene, ndvi_recipe):
+def test_wholly_clouded_unit_is_empty_and_decodes_masks_only(world, scene, ndvi_recipe):
     bands = scene(0)
     bands["SCL"][:] = 9
     outcome = world.outcome(world.unit([world.item("a", bands)], (128, 128)), ndvi_recipe())
@@ -113,7 +120,7 @@ def test_wholly_clouded_unit_is_empty_and_decodes_masks_only(either_world, scene
     assert outcome.pixels_skipped == 2 * 128 * 128
 
 
-def test_two_masks_with_dilations_of_their_own(either_world, scene, dilated):
+def test_two_masks_with_dilations_of_their_own(world, scene, dilated):
     """The second mask is made of what the first leaves: its clouds grow over window and block borders all the same."""
     random = np.random.default_rng(3)
     bands = scene(0, (512, 512), clouds=0)
@@ -128,7 +135,7 @@ def test_two_masks_with_dilations_of_their_own(either_world, scene, dilated):
     np.testing.assert_array_equal(got == 0, first | dilated((classes == 9) & ~first, 10))
 
 
-def test_masks_of_two_bands_side_by_side(either_world, scene, dilated):
+def test_masks_of_two_bands_side_by_side(world, scene, dilated):
     """A cloud that another mask hides is a cloud for its neighbours, whether or not its block is needed."""
     bands = scene(0, (512, 512), clouds=0)
     classes = np.full((512, 512), 4, np.uint8)

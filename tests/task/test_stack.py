@@ -30,7 +30,7 @@ def test_every_number_comes_back(dtype, last, offset):
 
 
 @pytest.mark.parametrize(("stored", "saved"), [("uint16", "int16"), ("uint16", "uint16"), ("int16", "int16")])
-def test_every_number_comes_back_through_files(either_world, stored, saved):
+def test_every_number_comes_back_through_files(world, stored, saved):
     last = np.iinfo(saved).max if saved == "int16" else 65535
     side = 256 if last > 40000 else 181
     numbers = np.resize(np.arange(1, last + 1), (side, side)).astype(stored)

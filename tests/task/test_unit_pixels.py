@@ -14,11 +14,16 @@ from hypothesis import strategies as st
 from jeospark.lab.recipe import load_collection
 
 
+@pytest.fixture(params=[False, True], ids=["plain", "compiled"])
+def compiled(request):
+    return request.param
+
+
 def digest(unit):
     return sha256(Path(unit.output_href).read_bytes()).hexdigest()
 
 
-def test_composite_equals_plain_numpy(either_world, scene, ndvi_recipe, expected_ndvi):
+def test_composite_equals_plain_numpy(world, scene, ndvi_recipe, expected_ndvi):
     scenes = [scene(day, (256, 192)) for day in range(5)]
     items = [world.item(f"i{day}", bands, day, driver="COG") for day, bands in enumerate(scenes)]
     unit = world.unit(items, (256, 192))
@@ -39,13 +44,13 @@ def test_composite_equals_plain_numpy(either_world, scene, ndvi_recipe, expected
     assert world.files() == ["tile/tile_all.json", "tile/tile_all.png", "tile/tile_all.tif"]
 
 
-def test_jpeg_2000_gives_the_same(either_world, scene, ndvi_recipe, expected_ndvi):
+def test_jpeg_2000_gives_the_same(world, scene, ndvi_recipe, expected_ndvi):
     scenes = [scene(day) for day in range(3)]
     items = [world.item(f"i{day}", bands, day, driver="JP2OpenJPEG") for day, bands in enumerate(scenes)]
     np.testing.assert_array_equal(world.run(world.unit(items, (128, 128)), ndvi_recipe()), expected_ndvi(scenes))
 
 
-def test_bytes_depend_neither_on_memory_nor_on_the_order_of_items(either_world, scene, ndvi_recipe):
+def test_bytes_depend_neither_on_memory_nor_on_the_order_of_items(world, scene, ndvi_recipe):
     items = [world.item(f"i{day}", scene(day, (320, 256)), day) for day in range(6)]
     ways = [(items, 64), (items, 1), (items[::-1], 3), (items[3:] + items[:3], 2)]
     units = [world.unit(some, (320, 256), name=f"t{at}") for at, (some, _) in enumerate(ways)]
@@ -55,14 +60,14 @@ def test_bytes_depend_neither_on_memory_nor_on_the_order_of_items(either_world, 
 
 
 @pytest.mark.parametrize("block", [0, 16, 48, 128])
-def test_values_do_not_depend_on_the_blocks_of_the_files(either_world, scene, ndvi_recipe, expected_ndvi, block):
+def test_values_do_not_depend_on_the_blocks_of_the_files(world, scene, ndvi_recipe, expected_ndvi, block):
     scenes = [scene(day) for day in range(3)]
     items = [world.item(f"i{day}", bands, day, block=block) for day, bands in enumerate(scenes)]
     got = world.run(world.unit(items, (128, 128)), ndvi_recipe(), memory_mb=1)
     np.testing.assert_array_equal(got, expected_ndvi(scenes))
 
 
-def test_blocks_that_differ_between_dates_and_bands(either_world, scene, ndvi_recipe, expected_ndvi):
+def test_blocks_that_differ_between_dates_and_bands(world, scene, ndvi_recipe, expected_ndvi):
     scenes = [scene(day) for day in range(3)]
     items = [
         world.item(f"i{day}", bands, day, block=block)
@@ -109,7 +114,7 @@ def reaches(item, unit, top, left, shape, margin):
 
 
 @pytest.mark.parametrize("cell", [(64, 64), (50, 96), (37, 41)])
-def test_same_pixels_at_any_tiling(either_world, scene, ndvi_recipe, expected_ndvi, cell):
+def test_same_pixels_at_any_tiling(world, scene, ndvi_recipe, expected_ndvi, cell):
     """Three dates, each in two fragments that meet inside the area: clouds grow over the seam and over tile borders."""
     scenes = [scene(day) for day in range(3)]
     items = []
@@ -124,7 +129,7 @@ def test_same_pixels_at_any_tiling(either_world, scene, ndvi_recipe, expected_nd
     np.testing.assert_array_equal(cut_in_tiles(world, whole, ndvi_recipe(70), cell, margin=7), expected)
 
 
-def test_an_item_that_only_touches_the_halo_still_casts_its_clouds(either_world, scene, ndvi_recipe):
+def test_an_item_that_only_touches_the_halo_still_casts_its_clouds(world, scene, ndvi_recipe):
     inside, outside = scene(0, clouds=0), scene(0, clouds=0)
     outside["SCL"][:, 0] = 9
     items = [
@@ -138,7 +143,7 @@ def test_an_item_that_only_touches_the_halo_still_casts_its_clouds(either_world,
 
 
 @pytest.mark.parametrize("cell", [(64, 128), (45, 61)])
-def test_warped_pixels_are_the_same_at_any_tiling(either_world, scene, ndvi_recipe, cell):
+def test_warped_pixels_are_the_same_at_any_tiling(world, scene, ndvi_recipe, cell):
     laea = type(world.place)("EPSG:3035", *near(world, "EPSG:3035"), 10.0)
     items = [world.item(f"i{day}", scene(day), day) for day in range(2)]
     whole = world.unit(items, (128, 128), laea)

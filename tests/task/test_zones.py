@@ -1,5 +1,7 @@
 """Items of two UTM zones on one grid, against GDAL's warp."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import rasterio
@@ -37,7 +39,10 @@ def zones(world):
     items, places = [], []
     for day, crs in enumerate(("EPSG:32629", "EPSG:32630")):
         place = place_in(world, crs)
-        bands = {"B04": field(place, (SIZE, SIZE)).astype(np.uint16), "SCL": classes(place.coarser(2), (SIZE // 2,) * 2)}
+        bands = {
+            "B04": field(place, (SIZE, SIZE)).astype(np.uint16),
+            "SCL": classes(place.coarser(2), (SIZE // 2,) * 2),
+        }
         items.append(world.item(f"z{day}", bands, day, place))
         places.append(place)
     return items, places
@@ -110,10 +115,18 @@ def warped(href, grid, shape, how):
         return out
 
 
+def test_time_of_resampling_is_told_apart(world, zones):
+    items, places = zones
+    recipe = load_collection("s2", bands=["B04"]).reduce("count").save(dtype="uint8", nodata=255)
+    here = world.outcome(world.unit(items[:1], (64, 64), places[0], name="here"), recipe, bands=("B04",))
+    there = world.outcome(world.unit(items[:1], (64, 64), places[1], name="there"), recipe, bands=("B04",))
+    assert here.seconds_warp == 0
+    assert there.seconds_warp > 0
+    assert there.seconds_read > 0
+
+
 def test_fragments_of_two_zones_make_one_observation(world, zones):
     items, _ = zones
-    from dataclasses import replace
-
     items = [replace(item, observation="one", datetime=items[0].datetime) for item in items]
     grid = place_in(world, "EPSG:3035", back=60)
     recipe = load_collection("s2", bands=["B04"])
