@@ -6,12 +6,13 @@ from pathlib import Path
 
 from jeospark.engine.main import make_job, run_job
 from jeospark.errors import JeosparkError
+from jeospark.recipe.graph import ProcessGraph
 
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Run a recipe (an openEO process graph) over a catalogue's items.")
-    parser.add_argument("recipe", type=_text, help="JSON file of the process graph")
+    parser.add_argument("recipe", type=Path, help="JSON file of the process graph")
     parser.add_argument("--output", required=True, help="folder of the results, one a recipe")
     parser.add_argument("--grid", default="native", help="mgrs, webmercator:12, CRS:resolution:rowsxcols:x,y, native")
     parser.add_argument("--catalog", help="folder of the catalogue (default: JEOSPARK_CATALOG)")
@@ -21,18 +22,11 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _text(path: str) -> str:
-    try:
-        return Path(path).read_text(encoding="utf-8")
-    except OSError as error:
-        raise argparse.ArgumentTypeError(f"cannot read {path}: {error.strerror}") from error
-
-
 def main() -> int:
     """Run; returns the exit code: 0, 1 where too many units failed, 2 where the run could not start."""
     arguments = vars(parse_arguments())
     try:
-        ending = run_job(make_job(arguments.pop("recipe"), **arguments))
+        ending = run_job(make_job(ProcessGraph.from_file(arguments.pop("recipe")).to_json(), **arguments))
     except JeosparkError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2

@@ -85,7 +85,8 @@ def decode(files: Sequence[Path], window: int, processes: int) -> float:
 
 
 def _decode(path: Path, window: int) -> None:
-    with rasterio.open(path) as dataset:
+    # One thread: the processes have the cores already.
+    with rasterio.Env(GDAL_NUM_THREADS=1), rasterio.open(path) as dataset:
         for row, col in product(range(0, dataset.height, window), range(0, dataset.width, window)):
             dataset.read(1, window=Window(col, row, window, window).intersection(Window(0, 0, *dataset.shape[::-1])))
 

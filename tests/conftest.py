@@ -157,7 +157,7 @@ def make_archive(tmp_path_factory) -> Callable[[], Archive]:
 def scene() -> Callable[..., dict[str, np.ndarray]]:
     """A function that draws B04, B08 and SCL of a date: numbers of no meaning, a third of them clouds."""
 
-    def draw(seed, shape=(64, 64), clouds=True):
+    def draw(seed, shape=(64, 64), *, clouds=True):
         random = np.random.default_rng(seed)
         red = random.integers(1100, 4000, shape).astype(np.uint16)
         nir = random.integers(2000, 9000, shape).astype(np.uint16)

@@ -100,6 +100,21 @@ def footprint_of_bbox(bbox: Sequence[float]) -> dict[str, Any]:
     return _as_item_fields(_cut(shapely.box(west, south, east + 360 if west > east else east, north)))
 
 
+def footprint_within(declared: Mapping[str, Any] | None, grids: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Cut a declared footprint to where pixels can lie: many catalogues declare the bounding box of a turned raster.
+
+    Args:
+        declared: What `footprint_of_geojson` or `footprint_of_bbox` gave, None for nothing.
+        grids: What `footprint_of_grid` gave, of every grid of the item; at least one.
+
+    Returns:
+        As they give; that of the grids where the two do not meet.
+    """
+    pixels = shapely.union_all([shapely.geometry.shape(grid["geometry"]) for grid in grids])
+    common = shapely.intersection(pixels, shapely.geometry.shape(declared["geometry"])) if declared else pixels
+    return _as_item_fields(_polygons(common if common.area > 0 else pixels))
+
+
 def query_shape(bbox: Sequence[float]) -> BaseGeometry:
     """Make the polygon of a bounding box (west, south, east, north) in degrees; west > east means that it crosses."""
     west, south, east, north = bbox

@@ -9,7 +9,7 @@ from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from jeospark.catalog.crs import crs_text
-from jeospark.catalog.footprint import footprint_of_bbox, footprint_of_geojson, footprint_of_grid
+from jeospark.catalog.footprint import footprint_of_bbox, footprint_of_geojson, footprint_of_grid, footprint_within
 from jeospark.catalog.profile import Profile
 from jeospark.catalog.sources import UNINDEXED_ROLES
 from jeospark.catalog.stac_bands import collection_bands, declared_bands, named_bands
@@ -28,6 +28,7 @@ _TIMES = ("datetime", "start_datetime", "end_datetime", "created", "updated", "e
 _TOP_LEVEL = frozenset({"type", "id", "geometry", "bbox", "links", "assets", "collection", "stac_version"})
 _MOVED = ("proj:epsg", "proj:code", "proj:wkt2", "proj:projjson", "proj:shape", "proj:transform", "proj:bbox")
 _PLAIN_FIELDS = ("type", "roles", "title")
+_GRID_FIELDS = ("proj:code", "proj:transform", "proj:shape")
 
 
 def stac_items(
@@ -113,15 +114,31 @@ def _times(given: Mapping[str, Any]) -> dict[str, str]:
 
 
 def _footprint(document: Mapping[str, Any], assets: Mapping[str, Mapping[str, Any]]) -> dict[str, Any]:
+    rasters = [asset for asset in assets.values() if "bands" in asset]
+    distinct = {str([asset.get(name) for name in _GRID_FIELDS]): asset for asset in rasters}.values()
+    grids = [grid for grid in map(_grid_footprint, distinct) if grid is not None]
+    declared = _declared_footprint(document)
+    if declared is None and not grids:
+        raise SourceError("the item has no geometry, bbox or grid", remedy="Give it a geometry.")
+    # Only where all grids are known can what is declared be cut to them.
+    return footprint_within(declared, grids) if declared is None or len(grids) == len(distinct) else declared
+
+
+def _grid_footprint(asset: Mapping[str, Any]) -> dict[str, Any] | None:
+    crs, transform, shape = (asset.get(name) for name in _GRID_FIELDS)
+    if not (crs and transform and shape):
+        return None
+    try:
+        return footprint_of_grid(crs, tuple(transform), tuple(shape))
+    except SourceError:
+        # Where such a raster lies, its item may declare; a run says what is wrong with it.
+        return None
+
+
+def _declared_footprint(document: Mapping[str, Any]) -> dict[str, Any] | None:
     if document.get("geometry"):
         return footprint_of_geojson(document["geometry"])
-    if document.get("bbox"):
-        return footprint_of_bbox(document["bbox"])
-    for asset in assets.values():
-        crs, transform, shape = (asset.get(name) for name in ("proj:code", "proj:transform", "proj:shape"))
-        if crs and transform and shape:
-            return footprint_of_grid(crs, tuple(transform), tuple(shape))
-    raise SourceError("the item has no geometry, bbox or grid", remedy="Give it a geometry.")
+    return footprint_of_bbox(document["bbox"]) if document.get("bbox") else None
 
 
 def _asset(

@@ -4,6 +4,7 @@ import sys
 
 import click
 
+from jeospark import __version__
 from jeospark.cli.catalog import ingest, items
 from jeospark.cli.inspect import doctor, processes
 from jeospark.cli.results import ledger, report
@@ -31,7 +32,7 @@ class Commands(click.Group):
 
 
 @click.group(cls=Commands)
-@click.version_option(package_name="jeospark")
+@click.version_option(__version__)
 def main() -> None:
     """Earth-observation composites from a catalogue of items, on Spark.
 

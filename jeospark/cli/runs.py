@@ -23,9 +23,9 @@ def plan(recipe: Path, **given: Any) -> None:
     from jeospark.engine.session import spark_session
     from jeospark.settings import Settings
 
-    settings = Settings.load()
-    made = make_plan(spark_session("jeospark plan"), _job(recipe, given))
-    click.echo(explain(made, settings).text())
+    # What is typed wrongly is told before Spark takes its seconds to start.
+    settings, job = Settings.load(), _job(recipe, given)
+    click.echo(explain(make_plan(spark_session("jeospark plan"), job), settings).text())
 
 
 @click.command(epilog="Example: jeospark run ndvi.json --grid EPSG:3035:10 -o out/ndvi")
@@ -57,5 +57,6 @@ def _tell(ending: "Ending") -> None:
 
 def _job(recipe: Path, given: dict[str, Any]) -> "Job":
     from jeospark.engine.main import make_job
+    from jeospark.recipe.graph import ProcessGraph
 
-    return make_job(recipe.read_text(encoding="utf-8"), **given)
+    return make_job(ProcessGraph.from_file(recipe).to_json(), **given)

@@ -13,12 +13,13 @@ from jeospark.catalog.publish import write_collection
 from jeospark.engine import ledger
 from jeospark.engine.job import Job
 from jeospark.engine.plan import plan_folder
+from jeospark.errors import OutputError
 from jeospark.model import Unit
 from jeospark.recipe.analysis import period
 from jeospark.report.page import write_report
 from jeospark.report.record import RunInfo, TileArea
 from jeospark.schema import UNITS, unit_of
-from jeospark.storage.publish import read_text, write_text_atomic
+from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.task.product import product
 
 FILE = "attempt.json"
@@ -58,7 +59,9 @@ def finish(job: Job) -> Places:
     Raises:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
+        OutputError: No attempt has come to its end.
     """
+    attempt = _last_attempt(job)
     outcomes = ledger.latest(job)
     published = {outcome.unit_id for outcome in outcomes if outcome.status in PUBLISHED}
     units = list(_units(job))
@@ -67,7 +70,7 @@ def finish(job: Job) -> Places:
     collection = write_collection(
         made, [unit for unit in units if unit.unit_id in published], json.loads(ready.graph.to_json())
     )
-    report = write_report(job.output, _info(job, units, made.versions), outcomes)
+    report = write_report(job.output, _info(job, attempt, units, made.versions), outcomes)
     return Places(collection=collection, report=report)
 
 
@@ -77,8 +80,14 @@ def _units(job: Job) -> Iterator[Unit]:
         yield from map(unit_of, batch.to_pylist())
 
 
-def _info(job: Job, units: Sequence[Unit], versions: Mapping[str, str]) -> RunInfo:
-    attempt = Attempt(**json.loads(read_text(job.path(FILE))))
+def _last_attempt(job: Job) -> Attempt:
+    if not exists(job.path(FILE)):
+        remedy = f"Bring it there with `jeospark resume {shlex.quote(job.output)}`."
+        raise OutputError("the run in the folder has not come to its end", where=job.output, remedy=remedy)
+    return Attempt(**json.loads(read_text(job.path(FILE))))
+
+
+def _info(job: Job, attempt: Attempt, units: Sequence[Unit], versions: Mapping[str, str]) -> RunInfo:
     ready = job.program
     return RunInfo(
         title=job.title,

@@ -126,7 +126,7 @@ def _place_batch(batch: pa.RecordBatch, grid: Grid, placing: Placing) -> pa.Reco
         touching = grid.assign(footprints, mgrs, area=placing.area)
     pairs = set(zip(touching[0].tolist(), touching[1].tolist(), strict=True))
     tiles = names.tolist()
-    when = item.field("datetime").cast(pa.timestamp("s", "UTC")).to_numpy(zero_copy_only=False)[at]
+    when = item.field("datetime").to_numpy(zero_copy_only=False)[at]
     labels = periods.labels(placing.period, when).tolist()
     extents = {tile: grid.window(tile, placing.area) for tile in set(tiles)}
     bounds = {label: periods.bounds(placing.period, label) for label in set(labels)}

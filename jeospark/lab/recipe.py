@@ -49,9 +49,8 @@ class Recipe:
         Raises:
             RecipeError: It is no process graph that jeospark can run.
         """
-        text = source.read_text(encoding="utf-8") if isinstance(source, Path) else source
-        nodes = json.loads(ProcessGraph.from_json(text).to_json())
-        return cls(_steps(nodes))
+        graph = ProcessGraph.from_file(source) if isinstance(source, Path) else ProcessGraph.from_json(source)
+        return cls(_steps(json.loads(graph.to_json())))
 
     def to_json(self) -> str:
         """The openEO process graph as JSON."""

@@ -120,7 +120,8 @@ def _items(store: Catalog, ready: Program, geobox: GeoBox) -> list[ItemRef]:
     """The items that lie in a view or so near that their pixels matter to it."""
     around = geobox.pad(ceil(ready.halo / min(abs(geobox.affine.a), abs(geobox.affine.e)))) if ready.halo else geobox
     a, b, c, d, e, f = tuple(around.affine)[:6]
-    bounds = footprint_of_grid(str(around.crs), (a, b, c, d, e, f), around.shape)["bbox"]
+    rows, cols = around.shape
+    bounds = footprint_of_grid(str(around.crs), (a, b, c, d, e, f), (rows, cols))["bbox"]
     load = ready.load
     conditions = {name: [(COMPARISONS[op], value) for op, value in tests] for name, tests in load.properties.items()}
     return list(store.refs(load.collection, ready.names, bounds, load.temporal_extent, conditions))

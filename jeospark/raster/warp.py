@@ -128,7 +128,8 @@ def _along(nodes: NDArray[np.float64], start: int, size: int) -> NDArray[np.floa
     before = np.minimum(places.astype(np.int64), len(nodes) - 2)
     share = (places - before)[:, None]
     with np.errstate(invalid="ignore"):
-        return nodes[before] * (1 - share) + nodes[before + 1] * share
+        between: NDArray[np.float64] = nodes[before] * (1 - share) + nodes[before + 1] * share
+    return between
 
 
 def _exact(nodes: NDArray[np.float64]) -> NDArray[np.float64]:

@@ -7,7 +7,9 @@ import hashlib
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
+from jeospark.errors import RecipeError
 from jeospark.recipe.canonical import canonical_json
 from jeospark.recipe.nodes import Steps
 from jeospark.recipe.parse import dump_steps, parse_steps, read_document
@@ -40,6 +42,20 @@ class ProcessGraph(Steps):
                 for its other errors.
         """
         return cls(*parse_steps(read_document(source)))
+
+    @classmethod
+    def from_file(cls, path: Path) -> "ProcessGraph":
+        """Read a process graph from a JSON file.
+
+        Raises:
+            RecipeError: The file cannot be read; see `from_json` for its other errors.
+        """
+        try:
+            text = path.read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            remedy = "Give a JSON file in UTF-8."
+            raise RecipeError(f"the recipe cannot be read ({error})", where=str(path), remedy=remedy) from error
+        return cls.from_json(text)
 
     def to_json(self) -> str:
         """Write JSON, with the nodes' own names and descriptions."""

@@ -1,11 +1,16 @@
 """A recipe made ready to run on pixels: what it reads, what it needs around a window, what it gives."""
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from difflib import get_close_matches
 from functools import lru_cache
 
+import numpy as np
+
 from jeospark.errors import BandMissingError, RecipeError
+from jeospark.grid import geobox_from
+from jeospark.model import Chunk
 from jeospark.output import OutputBand
 from jeospark.recipe.analysis import (
     Load,
@@ -19,6 +24,7 @@ from jeospark.recipe.analysis import (
     save_options,
 )
 from jeospark.recipe.compiled import Kernel, compile_recipe
+from jeospark.recipe.evaluate import evaluate
 from jeospark.recipe.graph import ProcessGraph
 
 MAKERS = {"rename_labels": "target", "add_dimension": "label", "ndvi": "target_band"}
@@ -86,26 +92,44 @@ def program(recipe: str, collection: tuple[OutputBand, ...]) -> Program:
     bands = collection if load.bands is None else _named(load.bands, collection)
     names, common = tuple(band.name for band in bands), tuple(band.common_name for band in bands)
     _check_filters(graph, collection)
+    masking = class_bands(graph)
     return Program(
         graph=graph,
         load=load.with_bands(names),
         bands=bands,
-        classes=class_bands(graph) | {band.name for band in bands if band.classes},
-        mask=_mask(graph),
+        classes=frozenset(band.name for band in bands if band.classes or masking & {band.name, band.common_name}),
+        mask=_mask(graph, bands),
         halo=halo_metres(graph),
         options=save_options(graph),
         outputs=output_bands(graph, names, common),
     )
 
 
-def _mask(graph: ProcessGraph) -> MaskPlan | None:
-    """The recipe's mask plan, unless another dilation comes after it.
+def _mask(graph: ProcessGraph, bands: Sequence[OutputBand]) -> MaskPlan | None:
+    """The recipe's mask plan by names of bands, unless the mask is one a band, or another dilation comes after it.
 
-    That one sees the neighbours of a window's pixels, masked ones too, which the plan leaves unread.
+    That dilation sees the neighbours of a window's pixels, masked ones too, which the plan leaves unread.
     """
     plan = mask_plan(graph)
-    after = graph.needed(graph.result, frozenset({plan.node})) if plan else ()
-    return None if any(node.arguments.get("dilation") for node in after) else plan
+    if plan is None or any(node.arguments.get("dilation") for node in graph.needed(graph.result, {plan.node: plan})):
+        return None
+    needed = _named(plan.bands, bands)
+    mask = evaluate(graph, lambda *_: _some_pixel(needed), node=plan.node)
+    if not isinstance(mask, Chunk) or mask.dims != ("t", "y", "x"):
+        return None
+    return replace(plan, bands=tuple(band.name for band in needed))
+
+
+def _some_pixel(bands: Sequence[OutputBand]) -> Chunk:
+    """One pixel of a collection, for what depends on dimensions and labels only."""
+    shape = (1, len(bands), 1, 1)
+    labels = {
+        "t": (datetime(2000, 1, 1, tzinfo=UTC),),
+        "bands": tuple(band.name for band in bands),
+        "common_names": tuple(band.common_name for band in bands),
+    }
+    somewhere = geobox_from("EPSG:32631", (10.0, 0.0, 5e5, 0.0, -10.0, 0.0), (1, 1))
+    return Chunk(np.zeros(shape, np.float32), np.ones(shape, np.bool_), ("t", "bands", "y", "x"), labels, somewhere)
 
 
 def only_load(graph: ProcessGraph) -> Load:

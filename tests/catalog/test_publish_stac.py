@@ -120,8 +120,8 @@ def test_the_whole_catalogue_is_valid_and_its_links_lead_there(collection, tmp_p
 
 def test_hrefs_lie_beside_the_cog(tmp_path):
     unit = unit_of(tmp_path)
-    assert item_href(unit) == f"{tmp_path}/r1c2/2019-07.json"
-    assert thumbnail_href(unit) == f"{tmp_path}/r1c2/2019-07.png"
+    assert item_href(unit.output_href) == f"{tmp_path}/r1c2/2019-07.json"
+    assert thumbnail_href(unit.output_href) == f"{tmp_path}/r1c2/2019-07.png"
 
 
 def test_bytes_do_not_depend_on_order_or_time(collection, tmp_path):

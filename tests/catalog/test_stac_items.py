@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.profile import SENTINEL_2_L2A
 from jeospark.catalog.sources import source_rows
 from jeospark.catalog.stac import stac_items
@@ -231,3 +232,14 @@ def test_three_real_cogs(shared_data):
     items = list(stac_items(str(path), lambda *_: None))
     assert [item["properties"]["datetime"][:10] for item in items] == ["2023-06-01", "2023-06-04", "2023-06-06"]
     assert [row["band"] for row in source_rows(items[2])] == ["B04", "B03", "B02"]
+
+
+def test_a_footprint_ends_where_the_pixels_end(read):
+    corners = [[5.06, 51.21], [5.09, 51.21], [5.09, 51.23], [5.06, 51.23], [5.06, 51.21]]
+    grid = {"proj:code": "EPSG:32631", "proj:shape": [58, 73], "proj:transform": [10, 0, 644550, 0, -10, 5676350]}
+    properties = {"datetime": "2021-02-03T00:00:00Z", **grid}
+    ((item,), _) = read(_old_item(geometry={"type": "Polygon", "coordinates": [corners]}, properties=properties))
+    pixels = footprint_of_grid("EPSG:32631", (10, 0, 644550, 0, -10, 5676350), (58, 73))
+    assert item["bbox"] == pytest.approx(pixels["bbox"])
+    ((kept,), _) = read(_old_item(properties={**properties, "proj:shape": None}))
+    assert kept["bbox"] == [5, 50, 6, 51]

@@ -1,12 +1,12 @@
 import json
 import os
+import struct
 import subprocess
 import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-import rasterio
 from click.testing import CliRunner
 
 import jeospark
@@ -127,7 +127,7 @@ def test_items_without_a_collection_lists_those_there_are(jeo, filled, archive):
 
 
 def test_items_of_what_is_not_there(jeo, filled):
-    failed(jeo("items", "s3", "--catalog", filled.catalog), "CollectionNotFoundError", "Did you mean 's2'?")
+    failed(jeo("items", "s3", "--catalog", filled.catalog), "CollectionNotFoundError", "It has s2.")
     failed(jeo("items", "s2", "--catalog", filled.catalog, "--bbox", 14, 46, 15, 45), "ExtentError", "inverted")
 
 
@@ -164,8 +164,8 @@ def test_preview_writes_a_picture(jeo, filled, recipe, tmp_path):
     assert result.exit_code == 0, result.stderr
     assert result.stdout.startswith(f"{picture}: 50 × ")
     assert "2020-05, 2 items" in result.stdout
-    with rasterio.open(picture) as file:
-        assert max(file.shape) == 50
+    # The header of a PNG: width and height follow the first chunk's name.
+    assert max(struct.unpack(">II", picture.read_bytes()[16:24])) == 50
     failed(jeo(*asked, "--period", "2021-01"), "EmptySelectionError", "2020-05, 2020-06")
 
 
@@ -228,7 +228,7 @@ def test_ledger_and_report(ran, jeo):
     ]  # fmt: skip
     (told,) = (line for line in jeo("ledger", ran.folder, "--status", "failed").stdout.splitlines() if line[0] != " ")
     assert ran.bad in told
-    assert jeo("ledger", ran.folder, "--all").stdout.splitlines() == lines
+    assert sorted(jeo("ledger", ran.folder, "--all").stdout.splitlines()) == sorted(lines)
 
     report = ran.folder / "report.html"
     before = report.read_bytes()

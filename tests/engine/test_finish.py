@@ -45,6 +45,7 @@ class References(HTMLParser):
         self.found = []
 
     def handle_starttag(self, tag, attrs):
+        del tag
         self.found += [value for name, value in attrs if name in ("src", "href", "xlink:href", "data", "action")]
 
 

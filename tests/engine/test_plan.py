@@ -273,8 +273,9 @@ def catalogues(draw):
     """Items: name, time, and column, row, columns, rows in pixels from the grid's origin."""
     place, size = st.integers(0, 70), st.integers(2, 50)
     days = draw(st.lists(st.integers(0, 80), min_size=1, max_size=8))
+    second = draw(st.sampled_from([timedelta(), timedelta(milliseconds=24), timedelta(hours=14, microseconds=-1)]))
     return [
-        (f"n{number}", datetime(2020, 1, 1, 10, tzinfo=UTC) + timedelta(days=day),
+        (f"n{number}", datetime(2020, 1, 1, 10, tzinfo=UTC) + timedelta(days=day) + second,
          draw(place), draw(place), draw(size), draw(size))
         for number, day in enumerate(days)
     ]  # fmt: skip

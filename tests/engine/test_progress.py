@@ -26,9 +26,10 @@ def test_a_line(done, total, seconds, text):
 def test_a_log_gets_lines_with_the_time_left(monkeypatch, capsys):
     monkeypatch.setattr(progress, "POLL", 0.01)
     monkeypatch.setattr(progress, "LOG_EVERY", 0.02)
-    count = 0
-    with watching(4_000_000, lambda: count, "NDVI"):
+    done = [0]
+    with watching(4_000_000, lambda: done[-1], "NDVI"):
         for count in (0, 1_000_000, 2_000_000, 2_000_000, 4_000_000):
+            done.append(count)
             time.sleep(0.1)
     lines = capsys.readouterr().err.splitlines()
     assert [int(re.search(r"(\d+) %", each)[1]) for each in lines] == [0, 25, 50, 100]

@@ -131,7 +131,7 @@ def test_a_submitted_job_tells_where_its_results_lie_and_ends_with_its_code(arch
         ({"--grid": "mgsr"}, "GridError: 'mgsr' is not a grid"),
         ({"recipe": '{"a": {"process_id": "ndvy", "arguments": {}, "result": true}}'}, "Did you mean 'ndvi'?"),
         ({"recipe": "{"}, "RecipeError"),
-        ({"recipe": None}, "cannot read"),
+        ({"recipe": None}, "RecipeError: the recipe cannot be read"),
     ],
 )
 def test_what_cannot_start_is_told_in_a_line_without_starting_spark(

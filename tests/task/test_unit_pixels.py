@@ -3,6 +3,7 @@
 import json
 from dataclasses import replace
 from hashlib import sha256
+from itertools import product
 from pathlib import Path
 
 import numpy as np
@@ -77,26 +78,22 @@ def test_blocks_that_differ_between_dates_and_bands(world, scene, ndvi_recipe, e
     np.testing.assert_array_equal(got, expected_ndvi(scenes))
 
 
-def cut_in_tiles(world, whole, recipe, cell, *, margin):
+def cut_in_tiles(world, whole, run, cell, *, margin):
     """Run the parts of a unit, each with the items that come within `margin` pixels of it, and join them."""
     rows, cols = whole.shape
-    parts = None
-    for top in range(0, rows, cell[0]):
-        for left in range(0, cols, cell[1]):
-            shape = (min(cell[0], rows - top), min(cell[1], cols - left))
-            a, b, c, d, e, f = whole.transform
-            part = replace(
-                whole, shape=shape, transform=(a, b, c + left * a, d, e, f + top * e),
-                output_href=str(world.output / f"part-{cell[0]}-{cell[1]}" / f"{top}-{left}.tif"),
-                items=tuple(item for item in whole.items if reaches(item, whole, top, left, shape, margin)),
-            )  # fmt: skip
-            pixels = world.run(part, recipe) if part.items else None
-            if parts is None:
-                parts = np.full((2, rows, cols), -32768, np.int16)
-                parts[1] = 0
-            if pixels is not None:
-                parts[:, top : top + shape[0], left : left + shape[1]] = pixels
-    return parts
+    a, b, c, d, e, f = whole.transform
+    # What a part without any item would have: no value, and a count of 0.
+    joined = np.broadcast_to(np.array([-32768, 0], np.int16)[:, None, None], (2, rows, cols)).copy()
+    for top, left in product(range(0, rows, cell[0]), range(0, cols, cell[1])):
+        shape = (min(cell[0], rows - top), min(cell[1], cols - left))
+        part = replace(
+            whole, shape=shape, transform=(a, b, c + left * a, d, e, f + top * e),
+            output_href=str(world.output / f"part-{cell[0]}-{cell[1]}" / f"{top}-{left}.tif"),
+            items=tuple(item for item in whole.items if reaches(item, whole, top, left, shape, margin)),
+        )  # fmt: skip
+        if part.items:
+            joined[:, top : top + shape[0], left : left + shape[1]] = run(part)
+    return joined
 
 
 def reaches(item, unit, top, left, shape, margin):
@@ -126,7 +123,9 @@ def test_same_pixels_at_any_tiling(world, scene, ndvi_recipe, expected_ndvi, cel
     whole = world.unit(items, (128, 128))
     expected = expected_ndvi(scenes, dilation=70)
     np.testing.assert_array_equal(world.run(whole, ndvi_recipe(70)), expected)
-    np.testing.assert_array_equal(cut_in_tiles(world, whole, ndvi_recipe(70), cell, margin=7), expected)
+    np.testing.assert_array_equal(
+        cut_in_tiles(world, whole, lambda part: world.run(part, ndvi_recipe(70)), cell, margin=7), expected
+    )
 
 
 def test_an_item_that_only_touches_the_halo_still_casts_its_clouds(world, scene, ndvi_recipe):
@@ -149,7 +148,8 @@ def test_warped_pixels_are_the_same_at_any_tiling(world, scene, ndvi_recipe, cel
     whole = world.unit(items, (128, 128), laea)
     expected = world.run(whole, ndvi_recipe(45))
     assert (expected[1] == 2).any()
-    np.testing.assert_array_equal(cut_in_tiles(world, whole, ndvi_recipe(45), cell, margin=200), expected)
+    cut = cut_in_tiles(world, whole, lambda part: world.run(part, ndvi_recipe(45)), cell, margin=200)
+    np.testing.assert_array_equal(cut, expected)
 
 
 def near(world, crs):
@@ -175,19 +175,11 @@ def test_band_without_the_primary_ones_pixel_is_the_same_at_any_tiling(new_world
         world.item("a", bands((64, 40)), observation="o", block=16),
         world.item("b", bands((64, 40)), 0, world.place.moved(0, 24), observation="o", block=16),
     ]
-    # Footprints carry a margin of 0.01°, which would bring both fragments to every tile: leave them to the tile cutting.
+    # The margin around footprints would bring both fragments to every tile: leave them to the cutting.
     items = [replace(item, footprint=None) for item in items]
     whole = world.unit(items, (64, 64))
-    expected = world.run(whole, recipe, bands=("B04", "B08"))
 
-    def run_part(part, _recipe):
-        return World.run(world, part, recipe, bands=("B04", "B08"))
+    def run(part):
+        return world.run(part, recipe, bands=("B04", "B08"))
 
-    World = type(world)
-    cut = cut_in_tiles(_With(world, run_part), whole, recipe, cell, margin=0)
-    np.testing.assert_array_equal(cut, expected)
-
-
-class _With:
-    def __init__(self, world, run):
-        self.output, self.run = world.output, run
+    np.testing.assert_array_equal(cut_in_tiles(world, whole, run, cell, margin=0), run(whole))
