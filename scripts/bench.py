@@ -188,7 +188,7 @@ def against_odc(work: Work, took: list[float], repeat: int) -> Result:
     """odc-stac with dask's threads, which are faster than its processes here."""
     folder, listed = work.folder / "odc", work.folder / "items.json"
     listed.write_text(json.dumps(items(work.archive)), encoding="utf-8")
-    arguments = (str(work.archive.size), str(work.tile), str(repeat), "threads")
+    arguments = (str(work.archive.size), str(work.tile), str(repeat))
     seconds = child("bench_odc.py", str(listed), str(folder), *arguments)
     # Rounding may differ in the last digit: the median of float32 values is a mean in float32 there.
     check_equal(tifs(folder), tifs(work.folder / "jeospark"), tolerance=1)

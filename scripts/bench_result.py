@@ -12,8 +12,10 @@ from typing import Literal
 
 import psutil
 
+from jeospark import __version__
+
 BEGIN, END = "<!-- results of scripts/bench.py -->", "<!-- end of results -->"
-PACKAGES = ("jeospark", "pyspark", "pyarrow", "numpy", "numba", "rasterio")
+PACKAGES = ("pyspark", "pyarrow", "numpy", "numba", "rasterio")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -92,7 +94,8 @@ def put_into(page: Path, results: Sequence[Result]) -> None:
 def machine() -> str:
     """The machine and the versions in one sentence each."""
     memory = psutil.virtual_memory().total / 2**30
-    versions = ", ".join(f"{name} {version(name)}" for name in PACKAGES)
+    libraries = (f"{name} {version(name)}" for name in PACKAGES)
+    versions = ", ".join([f"jeospark {__version__}", *libraries])
     return (
         f"Machine: {psutil.cpu_count()} cores of {_processor()}, {memory:.0f} GiB of memory, {platform.system()} "
         f"{platform.release()}, Python {platform.python_version()}; {versions}."

@@ -16,7 +16,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark import periods
 from jeospark.catalog.query import Question
-from jeospark.catalog.schema import MGRS, OBSERVATION, SOURCES
+from jeospark.catalog.schema import DIGEST, MGRS, OBSERVATION, SOURCES
 from jeospark.catalog.store import Catalog
 from jeospark.engine.job import Job
 from jeospark.engine.ledger import attempt_name
@@ -26,7 +26,7 @@ from jeospark.recipe.analysis import Load, period
 from jeospark.schema import ITEM, UNITS, conform
 
 FOLDER = "plan"
-COLUMNS = ("id", "datetime", "geometry", OBSERVATION, MGRS, SOURCES)
+COLUMNS = ("id", "datetime", "geometry", OBSERVATION, MGRS, DIGEST, SOURCES)
 """Of the catalogue, whatever the recipe."""
 
 ASSIGNED = pa.schema(
@@ -35,6 +35,7 @@ ASSIGNED = pa.schema(
         # False where the item only lies in the margin around the tile.
         pa.field("touches", pa.bool_()),
         pa.field("item", ITEM),
+        pa.field("item_digest", pa.string()),
     ]
 )
 """One row an item and tile that it matters to."""
@@ -68,7 +69,7 @@ def select_items(spark: SparkSession, path: str, load: Load) -> DataFrame:
         load: Bands, interval and properties wanted; the area is left to `place`.
 
     Returns:
-        Columns `item` (`schema.ITEM`) and `mgrs`.
+        Columns `item` (`schema.ITEM`), `digest` (of the whole STAC item) and `mgrs`.
 
     Raises:
         CatalogError: No item has one of the properties.
@@ -88,7 +89,10 @@ def select_items(spark: SparkSession, path: str, load: Load) -> DataFrame:
         F.col("geometry").alias("footprint"),
         bands.alias("sources"),
     )
-    return items.filter(_condition(load)).select(item.alias("item"), F.col(f"`{MGRS}`").alias("mgrs"))
+    beside = {"digest": DIGEST, "mgrs": MGRS}
+    return items.filter(_condition(load)).select(
+        item.alias("item"), *(F.col(f"`{column}`").alias(name) for name, column in beside.items())
+    )
 
 
 def _condition(load: Load) -> Column:
@@ -141,8 +145,9 @@ def _place_batch(batch: pa.RecordBatch, grid: Grid, placing: Placing) -> pa.Reco
         "shape": [extents[tile].shape for tile in tiles],
     }
     arrays = [pa.array(values, ASSIGNED.field(name).type) for name, values in columns.items()]
-    placed = pa.RecordBatch.from_arrays([*arrays, item.take(pa.array(at))], names=[*columns, "item"])
-    return conform(placed, ASSIGNED)
+    rows = pa.array(at)
+    taken = [item.take(rows), batch.column("digest").take(rows)]
+    return conform(pa.RecordBatch.from_arrays([*arrays, *taken], names=[*columns, "item", "item_digest"]), ASSIGNED)
 
 
 def gather(placed: DataFrame, recipe_id: str, output: str) -> DataFrame:
@@ -157,13 +162,15 @@ def gather(placed: DataFrame, recipe_id: str, output: str) -> DataFrame:
         *(F.first(name).alias(name) for name in ("start", "end", "crs", "transform", "shape")),
         F.max("touches").alias("touched"),
         F.sort_array(F.collect_list("item")).alias("items"),
+        F.array_join(F.sort_array(F.collect_list("item_digest")), ",").alias("item_digests"),
     )
     unit_id = F.concat_ws("/", "tile", "period")
     href = F.concat(F.lit(f"{output}/"), "tile", F.lit("/"), "tile", F.lit("_"), "period", F.lit(".tif"))
-    pixels = F.struct(F.lit(recipe_id), F.col("crs"), F.col("transform"), F.col("shape"), F.col("items"))
+    extent = F.to_json(F.struct("crs", "transform", "shape"))
+    pixels = F.concat_ws("\n", F.lit(recipe_id), extent, "item_digests")
     return (
         grouped.filter("touched")
-        .withColumns({"unit_id": unit_id, "output_href": href, "digest": F.sha2(F.to_json(pixels), 256)})
+        .withColumns({"unit_id": unit_id, "output_href": href, "digest": F.sha2(pixels, 256)})
         .select(*UNITS.names)
     )
 

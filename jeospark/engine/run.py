@@ -17,6 +17,8 @@ from jeospark.schema import OUTCOMES
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable
 
+DEALT_AT_ONCE = 10_000
+"""Units up to which one task reads the whole plan, to give every other task its fair share."""
 PARTITIONS_PER_CORE = 32
 """Few units a task keep progress and retries fine-grained; few tasks keep Spark's share of the time small."""
 
@@ -71,8 +73,12 @@ def _run(plan: Plan, settings: Settings) -> RunResult:
     units, pixels = plan_size(plan.job)
     context = plan.units.sparkSession.sparkContext
     attempt, counter = ledger.attempt_name(), context.accumulator(0)
-    spread = plan.units.repartition(min(units, cores(context) * PARTITIONS_PER_CORE))
-    outcomes = spread.mapInArrow(mapper(plan.job, plan.job.bands(), settings, counter), from_arrow_schema(OUTCOMES))
+    tasks = min(units, cores(context) * PARTITIONS_PER_CORE)
+    # Spark deals the rows of one partition out evenly, those of several by chance.
+    dealt = plan.units.coalesce(1) if units <= DEALT_AT_ONCE else plan.units
+    outcomes = dealt.repartition(tasks).mapInArrow(
+        mapper(plan.job, plan.job.bands(), settings, counter), from_arrow_schema(OUTCOMES)
+    )
     with watching(pixels, lambda: counter.value, plan.job.title or plan.job.graph.id[:12]):
         ledger.append(outcomes, plan.job, attempt)
     statuses = [row.status for row in ledger.rows(plan.job, attempt)]

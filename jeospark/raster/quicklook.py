@@ -14,7 +14,7 @@ from jeospark.output import OutputBand
 from jeospark.raster.palette import NDVI, NDVI_RANGE, SEQUENTIAL, colored, rgb_of
 from jeospark.storage.publish import publishing
 
-SIZE = 512
+SIZE = 256
 """Longest side of a picture in pixels."""
 PERCENTILES = (2.0, 98.0)
 """What becomes the darkest and the brightest."""

@@ -131,4 +131,5 @@ def _common_names(one: Chunk, other: Chunk) -> dict[str, Labels]:
         names = _present(cube, bands[0])
         for name, common in zip(names, cube.labels.get(COMMON_NAMES, (None,) * len(names)), strict=True):
             pairs[name] = pairs.get(name) or common
-    return {COMMON_NAMES: tuple(pairs.values())} if any(pairs.values()) else {}
+    named = COMMON_NAMES in one.labels or COMMON_NAMES in other.labels
+    return {COMMON_NAMES: tuple(pairs.values())} if named else {}

@@ -75,11 +75,11 @@ def test_what_cannot_fit_is_refused_with_the_setting_that_makes_it_fit(spark, ar
         archive.item(f"i{day}", f"2020-05-{day:02d}", shape=(32, 32))
     archive.save()
     with pytest.raises(TooLargeError, match="30 observations and 3 bands") as caught:
-        explained(spark, archive, ndvi(), tmp_path, worker_memory_mb=4)
+        explained(spark, archive, ndvi(), tmp_path, worker_memory_mb=4, compile=False)
     assert caught.value.where == "JEOSPARK_WORKER_MEMORY_MB=4"
     (needed,) = (int(word) for word in caught.value.remedy.split() if word.isdigit())
     assert "JEOSPARK_WORKER_MEMORY_MB" in caught.value.remedy
-    told = explained(spark, archive, ndvi(), tmp_path, worker_memory_mb=needed)
+    told = explained(spark, archive, ndvi(), tmp_path, worker_memory_mb=needed, compile=False)
     assert told.peak_mb > needed
 
 

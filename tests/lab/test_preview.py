@@ -153,6 +153,18 @@ def test_conditions_on_properties_all_hold(archive, scene):
         shown({"eo:cloudcover": 3})
 
 
+def test_many_cubes_merge_where_bands_have_no_common_names(archive):
+    numbers = {"B11": np.full((64, 64), 3000, np.uint16), "B12": np.full((64, 64), 5000, np.uint16)}
+    archive.write("a", "2020-05-01", numbers)
+    archive.save()
+    both = load_collection("s2", bands=["B11", "B12"])
+    ratio = both.ndvi("B12", "B11").as_band("ratio").aggregate("month", "max")
+    parts = [ratio.rename_bands({"ratio": f"r{number}"}) for number in (1, 2, 3)]
+    view = both.aggregate("month", "max").merge(*parts).preview(window(0, 0, 4, 4), catalog=archive.catalog)
+    assert [band.name for band in view.bands] == ["B11", "B12", "r1", "r2", "r3"]
+    np.testing.assert_allclose(view.data[:, 0, 0], [0.2, 0.4, 1 / 3, 1 / 3, 1 / 3], rtol=1e-6)
+
+
 def test_a_bad_asset_is_named(archive, scene):
     item = archive.write("bad", "2020-05-01", scene(1))
     archive.save()
