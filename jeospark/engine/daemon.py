@@ -8,7 +8,7 @@ import importlib
 
 from pyspark.daemon import manager
 
-PRELOADED = ("pyarrow", "jeospark.task.unit", "jeospark.engine.worker")
+PRELOADED = ("pandas", "pyarrow", "pyspark.worker", "pyspark.sql.pandas.serializers", "jeospark.engine.worker")
 
 if __name__ == "__main__":
     for name in PRELOADED:
