@@ -253,8 +253,8 @@ def main() -> int:
         for result in run(arguments.folder.resolve(), arguments.repeat or repeat):
             print(result.json() if arguments.json else table([result]), flush=True)
             results.append(result)
-    if arguments.markdown:
-        put_into(arguments.markdown, results)
+            if arguments.markdown:
+                put_into(arguments.markdown, results)
     return int(any(result.met is False for result in results))
 
 
