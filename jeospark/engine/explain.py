@@ -17,9 +17,9 @@ from jeospark.task.memory import peak_mb, window_floor_mb
 from jeospark.task.program import Program
 from jeospark.task.unit import is_published
 
-PIXELS_PER_SECOND = 40e6
+PIXELS_PER_SECOND = 70e6
 """Source pixels that a core reads and computes in a second, from COGs on their own grid (docs/benchmarks.md)."""
-JPEG2000_PIXELS_PER_SECOND = 4.5e6
+JPEG2000_PIXELS_PER_SECOND = 7e6
 """The same for JPEG 2000, whose decoding is what costs."""
 LARGEST = 5
 SUMMED = ("items", "observations", "bytes", "pixels", "decoded", "seconds", "done")
