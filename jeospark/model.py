@@ -87,7 +87,7 @@ class Unit:
     """`{tile}/{period}`, unique in a plan."""
     tile: str
     period: str
-    """Label: 2019-07-14, 2019-07-d2 (dekad), 2019-07, 2019-JJA, 2019, or all."""
+    """Label, see `jeospark.periods`: 2019-07-14 (date), 2019-20 (dekad), 2019-07, 2019-jja, 2019, or all."""
     start: datetime
     """First instant of the period, inclusive, UTC."""
     end: datetime
