@@ -40,6 +40,30 @@ class JavaError(JeosparkError):
     """Java is missing, or not a version that Spark runs on."""
 
 
+class SedonaError(JeosparkError):
+    """Sedona or its jars are missing, or do not fit Spark."""
+
+
+class SqlError(JeosparkError):
+    """A query cannot be answered; base of the errors of SQL. A note shows the place in the query."""
+
+
+class SqlLimitError(SqlError):
+    """An answer needs more rows, seconds or bytes than allowed."""
+
+
+class ForbiddenError(SqlError):
+    """A query would reach what it is not allowed to reach."""
+
+
+class CrsUnknownError(SqlError):
+    """Geometries have no CRS, or several, where exactly one must be known."""
+
+
+class FormatError(SqlError):
+    """An answer cannot be written in a format."""
+
+
 class RecipeError(JeosparkError):
     """A process graph is not well formed; base of the recipe errors."""
 
@@ -132,5 +156,45 @@ class OutputTakenError(OutputError):
     """The output folder holds the results of another recipe."""
 
 
+class LedgerError(OutputError):
+    """What happened to some units could not be written down."""
+
+
 class RunFailedError(JeosparkError):
     """More units failed than the run allows."""
+
+
+class VectorError(JeosparkError):
+    """A vector layer cannot be made or read; base of the vector errors."""
+
+
+class LayerNotFoundError(VectorError):
+    """No vector layer of that name is in the catalogue."""
+
+
+class LayerTakenError(VectorError):
+    """A vector layer of that name is there already."""
+
+
+class LayerNameError(VectorError):
+    """A text cannot be the name of a vector layer."""
+
+
+class VectorSourceError(VectorError):
+    """A source of features is missing, of no known format, damaged, or cut short."""
+
+
+class VectorEncodingError(VectorError):
+    """A source's texts are not in the encoding that it states."""
+
+
+class LayerCrsError(VectorError):
+    """A layer has no CRS, one that nobody knows, or one that its features do not fit."""
+
+
+class TransformError(VectorError):
+    """Coordinates cannot be transformed to another CRS."""
+
+
+class FeedError(VectorError):
+    """A feed's file does not have the form that its reader expects."""

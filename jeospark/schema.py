@@ -53,9 +53,16 @@ UNITS = pa.schema(
         pa.field("output_href", pa.string()),
         pa.field("digest", pa.string()),
         pa.field("items", pa.list_(ITEM)),
+        pa.field("item_count", pa.int32()),
+        pa.field("observation_count", pa.int32()),
+        # Of the files, where the catalogue knows them.
+        pa.field("bytes", pa.int64()),
+        # True where any of the files is JPEG 2000.
+        pa.field("jpeg2000", pa.bool_()),
     ]
 )
-"""A plan: one row a `model.Unit`."""
+"""A plan: one row a `model.Unit`, and beside it what it amounts to."""
+COUNTS = ("item_count", "observation_count", "bytes", "jpeg2000")
 
 REJECT = pa.struct([pa.field(name, pa.string()) for name in ("item_id", "band", "asset", "error", "message")])
 """One `model.Reject`."""
@@ -116,7 +123,7 @@ def unit_of(row: Mapping[str, Any]) -> Unit:
     """The unit in one row of `UNITS`."""
     return Unit(
         **{
-            **row,
+            **{name: value for name, value in row.items() if name not in COUNTS},
             "transform": _transform(row["transform"]),
             "shape": tuple(row["shape"]),
             "items": tuple(item_of(item) for item in row["items"]),

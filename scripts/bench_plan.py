@@ -199,7 +199,7 @@ def _sources(example: pa.Table, rows: Sequence[Acquisition], ids: pa.Array) -> p
 def plan(catalog: str, output: str) -> Planned:
     """Plan monthly median NDVI on the Sentinel-2 tiles, and write the units down."""
     from jeospark.engine.main import make_job  # noqa: PLC0415 - counted as part of the session's start
-    from jeospark.engine.plan import make_plan, plan_size  # noqa: PLC0415
+    from jeospark.engine.plan import make_plan  # noqa: PLC0415
     from jeospark.engine.session import spark_session  # noqa: PLC0415
 
     began = perf_counter()
@@ -208,15 +208,14 @@ def plan(catalog: str, output: str) -> Planned:
     recipe = load_collection(COLLECTION, bands=["B04", "B08", "SCL"]).mask_classes().ndvi("B08", "B04")
     job = make_job(recipe.aggregate("month", "median").to_json(), output=output, grid="mgrs:10", catalog=catalog)
     with Memory() as memory:
-        make_plan(spark, job).write()
+        written = make_plan(spark, job).write()
     seconds = perf_counter() - started
-    units, _ = plan_size(job)
     read = pq.read_metadata(Catalog(catalog).items_path(COLLECTION)).num_rows
     spark.stop()
     return Planned(
         seconds=seconds,
         session=started - began,
-        units=units,
+        units=written.units,
         items=read,
         driver_jvm_mb=memory.peak("java"),
         driver_python_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,

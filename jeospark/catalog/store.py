@@ -99,7 +99,7 @@ class Catalog:
             CatalogError: An unknown property or operator.
         """
         question = Question(bbox=bbox, interval=interval, properties=properties or {})
-        for batch in _found(self.items_path(collection_id), None, question):
+        for batch in self.batches(collection_id, None, question):
             yield from items_of(batch)
 
     def refs(
@@ -124,11 +124,32 @@ class Catalog:
             ExtentError: An inverted or empty bbox or interval.
             CatalogError: An unknown property or operator.
         """
-        columns = ["id", OBSERVATION, "datetime", "geometry", SOURCES]
+        columns = ("id", OBSERVATION, "datetime", "geometry", SOURCES)
         question = Question(bbox=bbox, interval=interval, properties=properties or {})
-        for batch in _found(self.items_path(collection_id), columns, question):
+        for batch in self.batches(collection_id, columns, question):
             for row in batch.to_pylist():
                 yield _ref(row, bands)
+
+    def batches(
+        self,
+        collection_id: str,
+        columns: Sequence[str] | None,
+        question: Question,
+        groups: Iterable[int] | None = None,
+    ) -> Iterator[pa.RecordBatch]:
+        """Find rows of `items.parquet`, a batch a row group, sorted by datetime, then id.
+
+        Args:
+            collection_id: A collection of this catalogue.
+            columns: Those wanted; None for all.
+            question: What the items have to fulfil.
+            groups: Numbers of the row groups to look through; None for all.
+
+        Raises:
+            CollectionNotFoundError: There is no such collection.
+            CatalogError: An unknown property, or a value that it cannot be compared with.
+        """
+        return _found(self.items_path(collection_id), columns, question, groups)
 
     def _existing(self, collection_id: str) -> Path:
         folder = self._root / collection_id
@@ -144,17 +165,19 @@ class Catalog:
         )
 
 
-def _found(path: str, columns: list[str] | None, question: Question) -> Iterator[pa.RecordBatch]:
+def _found(
+    path: str, columns: Sequence[str] | None, question: Question, groups: Iterable[int] | None
+) -> Iterator[pa.RecordBatch]:
     """Read what the question needs of each row group, and the rest only where a row answers it."""
     with pq.ParquetFile(path) as file:
         asked = question.columns(file.schema_arrow)
-        for group in range(file.num_row_groups):
+        for group in range(file.num_row_groups) if groups is None else groups:
             rows = pc.indices_nonzero(question.mask(_row_group(file, group, asked)))
             if len(rows):
                 yield _row_group(file, group, columns).take(rows)
 
 
-def _row_group(file: pq.ParquetFile, group: int, columns: list[str] | None) -> pa.RecordBatch:
+def _row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | None) -> pa.RecordBatch:
     return file.read_row_group(group, columns=columns).combine_chunks().to_batches()[0]
 
 

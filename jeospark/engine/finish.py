@@ -6,19 +6,16 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
-import pyarrow.dataset as ds
-
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.publish import write_collection
 from jeospark.engine import ledger
 from jeospark.engine.job import Job
-from jeospark.engine.plan import plan_folder
+from jeospark.engine.plan import written_plan
 from jeospark.errors import OutputError
 from jeospark.model import Unit
 from jeospark.recipe.analysis import period
 from jeospark.report.page import write_report
 from jeospark.report.record import RunInfo, TileArea
-from jeospark.schema import UNITS, unit_of
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.task.product import product
 
@@ -64,7 +61,8 @@ def finish(job: Job) -> Places:
     attempt = _last_attempt(job)
     outcomes = ledger.latest(job)
     published = {outcome.unit_id for outcome in outcomes if outcome.status in PUBLISHED}
-    units = list(_units(job))
+    folder = written_plan(job)
+    units = list(folder.read()) if folder else []
     ready = job.program
     made = product(ready, folder=job.output, title=job.title)
     collection = write_collection(
@@ -72,12 +70,6 @@ def finish(job: Job) -> Places:
     )
     report = write_report(job.output, _info(job, attempt, units, made.versions), outcomes)
     return Places(collection=collection, report=report)
-
-
-def _units(job: Job) -> Iterator[Unit]:
-    table = ds.dataset(plan_folder(job), schema=UNITS, format="parquet")
-    for batch in table.to_batches(batch_size=1024):
-        yield from map(unit_of, batch.to_pylist())
 
 
 def _last_attempt(job: Job) -> Attempt:

@@ -1,19 +1,26 @@
-"""The ledger: a Parquet table with a row for every unit of every attempt, in the output folder."""
+"""The ledger: a Parquet table with a row for every unit of every attempt, in the output folder.
 
-from collections.abc import Iterator
+Each task writes the rows of its units as it ends, so that they outlive a driver that is killed; when an attempt ends,
+its files become one.
+"""
+
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.dataset as ds
-from pyspark.sql import DataFrame
 
 from jeospark.engine.job import Job
 from jeospark.model import Outcome
-from jeospark.schema import OUTCOMES, outcome_of
+from jeospark.schema import OUTCOMES, outcome_batch, outcome_of
+from jeospark.storage.publish import exists
+from jeospark.storage.tables import write_table
 
 FOLDER = "ledger"
 ATTEMPT = "attempt"
 """Partition column: when the attempt began, UTC, such as 20190714T093000.000000Z."""
+WHOLE = "outcomes.parquet"
+"""The file of a finished attempt."""
 
 
 def attempt_name() -> str:
@@ -21,23 +28,42 @@ def attempt_name() -> str:
     return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
 
 
-def append(outcomes: DataFrame, job: Job, attempt: str) -> None:
-    """Compute outcomes and add them as one attempt; they appear together, or, if the driver dies, not at all.
+def write_part(job: Job, attempt: str, task: int, outcomes: Sequence[Outcome]) -> None:
+    """Add the rows of one task; a twin of the task replaces them with its own.
 
-    What was published by then is found again by `resume`, from the results themselves.
+    Raises:
+        DiskFullError: No space is left.
+        OutputUnwritableError: The folder cannot be written.
     """
-    outcomes.write.parquet(job.path(FOLDER, f"{ATTEMPT}={attempt}"))
+    href = job.path(FOLDER, f"{ATTEMPT}={attempt}", f"part-{task:06d}.parquet")
+    write_table(href, [outcome_batch(outcomes)], OUTCOMES)
+
+
+def close(job: Job, attempt: str) -> None:
+    """Make one file of an attempt's rows, now that all its tasks have ended.
+
+    Raises:
+        DiskFullError: No space is left.
+        OutputUnwritableError: The folder cannot be written.
+    """
+    folder = Path(job.path(FOLDER, f"{ATTEMPT}={attempt}"))
+    parts = sorted(folder.glob("part-*.parquet"))
+    batches = ds.dataset(parts, schema=OUTCOMES, format="parquet").to_batches()
+    write_table(str(folder / WHOLE), batches, OUTCOMES)
+    for part in parts:
+        part.unlink(missing_ok=True)
 
 
 def attempts(job: Job) -> list[str]:
-    """Names of the finished attempts, first to last."""
-    folders = Path(job.path(FOLDER)).glob(f"{ATTEMPT}=*/_SUCCESS")
-    return sorted(marker.parent.name.removeprefix(f"{ATTEMPT}=") for marker in folders)
+    """Names of the attempts, first to last, those that were cut off included."""
+    return sorted(folder.name.removeprefix(f"{ATTEMPT}=") for folder in Path(job.path(FOLDER)).glob(f"{ATTEMPT}=*"))
 
 
 def rows(job: Job, attempt: str) -> Iterator[Outcome]:
-    """The outcomes of one attempt."""
-    table = ds.dataset(job.path(FOLDER, f"{ATTEMPT}={attempt}"), schema=OUTCOMES, format="parquet")
+    """The outcomes of one attempt, as far as it came."""
+    folder = job.path(FOLDER, f"{ATTEMPT}={attempt}")
+    whole = str(Path(folder, WHOLE))
+    table = ds.dataset(whole if exists(whole) else folder, schema=OUTCOMES, format="parquet")
     for batch in table.to_batches():
         yield from map(outcome_of, batch.to_pylist())
 

@@ -1,26 +1,31 @@
-"""Run a plan: one `mapInArrow` over its units."""
+"""Run a plan: one `mapInArrow` over shares of its units."""
 
+import shlex
+from collections import Counter
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Any
 
 from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
 from jeospark.engine.job import Job, load_job
-from jeospark.engine.plan import Plan, has_plan, make_plan, open_plan, plan_size
+from jeospark.engine.plan import Plan, check_units, make_plan, written_plan
 from jeospark.engine.progress import watching
 from jeospark.engine.session import cores
-from jeospark.engine.worker import mapper
-from jeospark.schema import OUTCOMES
+from jeospark.engine.worker import ENDINGS, Shift, mapper
+from jeospark.errors import LedgerError
+from jeospark.planning.folder import PlanFolder
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable
 
-DEALT_AT_ONCE = 10_000
-"""Units up to which one task reads the whole plan, to give every other task its fair share."""
-PARTITIONS_PER_CORE = 32
+TASKS_PER_CORE = 32
 """Few units a task keep progress and retries fine-grained; few tasks keep Spark's share of the time small."""
+UNITS_PER_TASK = 50
+"""At most; what a task did when it is cut off stands in the ledger after its second try only."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -55,7 +60,7 @@ def run(plan: Plan, settings: Settings) -> RunResult:
     """
     check_writable(plan.job.output)
     plan.job.save()
-    return _run(plan.write(), settings)
+    return _run(plan.spark, plan.job, _folder(plan), settings)
 
 
 def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
@@ -65,29 +70,61 @@ def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
         OutputTakenError: The folder holds no run.
     """
     job = load_job(output)
-    return _run(open_plan(spark, job) if has_plan(job) else make_plan(spark, job).write(), settings)
+    return _run(spark, job, written_plan(job) or _folder(make_plan(spark, job)), settings)
 
 
-def _run(plan: Plan, settings: Settings) -> RunResult:
+def _folder(plan: Plan) -> PlanFolder:
+    return plan.folder or plan.write()
+
+
+def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) -> RunResult:
+    check_units(folder.units, job)
     began, started = datetime.now(UTC), perf_counter()
-    units, pixels = plan_size(plan.job)
-    context = plan.units.sparkSession.sparkContext
+    context = spark.sparkContext
     attempt, counter = ledger.attempt_name(), context.accumulator(0)
-    tasks = min(units, cores(context) * PARTITIONS_PER_CORE)
-    # Spark deals the rows of one partition out evenly, those of several by chance.
-    dealt = plan.units.coalesce(1) if units <= DEALT_AT_ONCE else plan.units
-    outcomes = dealt.repartition(tasks).mapInArrow(
-        mapper(plan.job, plan.job.bands(), settings, counter), from_arrow_schema(OUTCOMES)
+    shift = Shift(
+        job=job,
+        bands=job.bands(),
+        settings=settings,
+        folder=folder,
+        attempt=attempt,
+        tasks=_tasks(folder.units, cores(context)),
     )
-    with watching(pixels, lambda: counter.value, plan.job.title or plan.job.graph.id[:12]):
-        ledger.append(outcomes, plan.job, attempt)
-    statuses = [row.status for row in ledger.rows(plan.job, attempt)]
+    tasks = spark.range(0, shift.tasks, 1, shift.tasks)
+    with watching(folder.pixels, lambda: counter.value, job.title or job.graph.id[:12]):
+        endings = tasks.mapInArrow(mapper(shift, counter), from_arrow_schema(ENDINGS)).toArrow()
+    counts = _counts(endings.to_pylist(), job)
+    ledger.close(job, attempt)
     return RunResult(
-        job=plan.job,
+        job=job,
         attempt=attempt,
         started=began.isoformat(),
-        units=len(statuses),
+        units=counts.total(),
         cores=cores(context),
         seconds=perf_counter() - started,
-        **{status: statuses.count(status) for status in ("done", "skipped", "empty", "failed")},
+        **{status: counts[status] for status in ("done", "skipped", "empty", "failed")},
     )
+
+
+def _tasks(units: int, cores: int) -> int:
+    return min(units, max(cores * TASKS_PER_CORE, -(-units // UNITS_PER_TASK)))
+
+
+def _counts(endings: Iterable[Mapping[str, Any]], job: Job) -> Counter[str]:
+    """Units by status.
+
+    Raises:
+        LedgerError: Rows of some could not be written.
+    """
+    counts: Counter[str] = Counter()
+    unrecorded = None
+    for ending in endings:
+        counts[ending["status"]] += ending["units"]
+        unrecorded = unrecorded or ending["unrecorded"]
+    if unrecorded:
+        raise LedgerError(
+            f"the ledger lacks rows of units that ended: {unrecorded}",
+            where=job.output,
+            remedy=f"Mend that, then `jeospark resume {shlex.quote(job.output)}`.",
+        )
+    return counts

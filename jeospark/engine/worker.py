@@ -1,14 +1,19 @@
-"""What runs on an executor: rows of units in, rows of outcomes out."""
+"""What runs on an executor: shares of a plan's units in, and how many units ended in which way out."""
 
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from jeospark.engine import ledger
 from jeospark.engine.job import Job
+from jeospark.errors import OutputError
+from jeospark.model import Outcome
 from jeospark.output import OutputBand
+from jeospark.planning.folder import PlanFolder
 from jeospark.raster.env import gdal_environment
-from jeospark.schema import OUTCOMES, conform, outcome_batch, unit_of
 from jeospark.settings import Settings
 from jeospark.task.product import product
 from jeospark.task.program import program
@@ -19,30 +24,64 @@ if TYPE_CHECKING:
 
 Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
+ENDINGS = pa.schema(
+    [pa.field("status", pa.string()), pa.field("units", pa.int64()), pa.field("unrecorded", pa.string())]
+)
+"""How many units of a task ended in one way; and why the ledger lacks them, where it does."""
 
-def mapper(job: Job, bands: tuple[OutputBand, ...], settings: Settings, pixels: "Accumulator[int]") -> Mapper:
-    """The function that Spark maps over batches of units.
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Shift:
+    """What the tasks of an attempt have in common; travels to the workers."""
+
+    job: Job
+    bands: tuple[OutputBand, ...]
+    """Those of the job's collection."""
+    settings: Settings
+    """Those of the driver, which hold on every worker."""
+    folder: PlanFolder
+    attempt: str
+    tasks: int
+
+    def share(self, task: int) -> tuple[int, int]:
+        """First and last unit (exclusive) of a task: all get as many, but for one."""
+        return task * self.folder.units // self.tasks, (task + 1) * self.folder.units // self.tasks
+
+
+def mapper(shift: Shift, pixels: "Accumulator[int]") -> Mapper:
+    """The function that Spark maps over batches of task numbers; it gives `ENDINGS`.
 
     Args:
-        job: What all units share.
-        bands: Those of the job's collection.
-        settings: Those of the driver, which hold on every worker.
+        shift: What all tasks share.
         pixels: Gets the output pixels of each unit that ended, for the progress.
     """
 
     def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
-        ready = program(job.recipe, bands)
+        job, ready = shift.job, program(shift.job.recipe, shift.bands)
         orders = Orders(
             program=ready,
             product=product(ready, folder=job.output, title=job.title),
-            settings=settings,
+            settings=shift.settings,
             skip_bad_assets=job.skip_bad_assets,
         )
-        with gdal_environment(settings):
+        with gdal_environment(shift.settings):
             for batch in batches:
-                for row in batch.to_pylist():
-                    outcome = run_unit(unit_of(row), orders)
-                    pixels.add(outcome.pixels)
-                    yield conform(outcome_batch([outcome]), OUTCOMES)
+                for task in batch.column(0).to_pylist():
+                    outcomes = []
+                    for unit in shift.folder.read(*shift.share(task)):
+                        outcomes.append(run_unit(unit, orders))
+                        pixels.add(outcomes[-1].pixels)
+                    yield _recorded(shift, task, outcomes)
 
     return run
+
+
+def _recorded(shift: Shift, task: int, outcomes: list[Outcome]) -> pa.RecordBatch:
+    unrecorded = None
+    try:
+        ledger.write_part(shift.job, shift.attempt, task, outcomes)
+    except OutputError as error:
+        unrecorded = str(error)
+    counts = Counter(outcome.status for outcome in outcomes)
+    rows = [{"status": status, "units": count, "unrecorded": unrecorded} for status, count in counts.items()]
+    return pa.RecordBatch.from_pylist(rows, schema=ENDINGS)

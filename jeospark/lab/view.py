@@ -16,6 +16,7 @@ from jeospark.errors import EmptySelectionError, ExtentError, JeosparkError, Ras
 from jeospark.grid import BBox, GeoBox, geobox_of_bbox
 from jeospark.model import ItemRef
 from jeospark.output import OutputBand
+from jeospark.planning.select import question
 from jeospark.raster.quicklook import quicklook
 from jeospark.recipe.analysis import period
 from jeospark.recipe.graph import ProcessGraph
@@ -25,8 +26,6 @@ from jeospark.task.preview import evaluate_view
 from jeospark.task.product import product
 from jeospark.task.program import Program, only_load, program
 
-COMPARISONS = {"eq": "==", "neq": "!=", "lt": "<", "lte": "<=", "gt": ">", "gte": ">="}
-"""openEO's comparisons as the catalogue writes them."""
 Bounds = tuple[float, float, float, float]
 
 
@@ -122,9 +121,8 @@ def _items(store: Catalog, ready: Program, geobox: GeoBox) -> list[ItemRef]:
     a, b, c, d, e, f = tuple(around.affine)[:6]
     rows, cols = around.shape
     bounds = footprint_of_grid(str(around.crs), (a, b, c, d, e, f), (rows, cols))["bbox"]
-    load = ready.load
-    conditions = {name: [(COMPARISONS[op], value) for op, value in tests] for name, tests in load.properties.items()}
-    return list(store.refs(load.collection, ready.names, bounds, load.temporal_extent, conditions))
+    asked = question(ready.load)
+    return list(store.refs(ready.load.collection, ready.names, bounds, asked.interval, asked.properties))
 
 
 def _one_period(ready: Program, items: list[ItemRef], label: str | None) -> tuple[str, list[ItemRef]]:

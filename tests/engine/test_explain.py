@@ -4,7 +4,7 @@ import pytest
 
 from jeospark.engine.explain import explain
 from jeospark.engine.main import make_job
-from jeospark.engine.plan import make_plan
+from jeospark.engine.plan import make_plan, written_plan
 from jeospark.errors import EmptySelectionError, TooLargeError
 from jeospark.settings import Settings
 
@@ -30,13 +30,13 @@ def test_the_figures_are_those_of_the_plan(spark, archive, ndvi, tmp_path):
             asset["file:size"] = size * 100
     told = explained(spark, archive.save(), ndvi(), tmp_path)
     # May: a, b and c on the first tile, a to the right of it, b below it. June: d on the first tile.
-    assert (told.units, told.items, told.observations, told.done) == (4, 6, 5, 0)
-    assert told.bytes == 6 * (100 + 200 + 300)
-    assert told.pixels == 4 * 32 * 32
-    assert told.pixels_read == 5 * 32 * 32 * 3
+    assert (told.sums.units, told.sums.items, told.sums.observations, told.sums.done) == (4, 6, 5, 0)
+    assert told.sums.bytes == 6 * (100 + 200 + 300)
+    assert told.sums.pixels == 4 * 32 * 32
+    assert told.sums.decoded == 5 * 32 * 32 * 3
     assert told.cores == 2
     assert told.core_hours > 0
-    assert [(each.unit_id, each.items) for each in told.largest] == [
+    assert [(each.unit_id, each.items) for each in told.sums.largest] == [
         ("r0000c0000/2020-05", 3),
         ("r0000c0000/2020-06", 1),
         ("r0000c0001/2020-05", 1),
@@ -52,14 +52,25 @@ def test_only_the_five_largest_units_are_told(spark, archive, ndvi, tmp_path):
         for day in range(1, days + 1):
             archive.item(f"{number}-{day}", f"2020-{number:02d}-{day:02d}", shape=(8, 8))
     told = explained(spark, archive.save(), ndvi(), tmp_path)
-    assert [(each.unit_id[-7:], each.items) for each in told.largest] == [
+    assert [(each.unit_id[-7:], each.items) for each in told.sums.largest] == [
         ("2020-04", 6), ("2020-05", 5), ("2020-06", 4), ("2020-02", 3), ("2020-03", 2),
     ]  # fmt: skip
 
 
 def test_what_is_done_is_told(done):
     told = explain(done.plan, Settings.load())
-    assert (told.units, told.done) == (8, 8)
+    assert (told.sums.units, told.sums.done) == (8, 8)
+    fixed = replace(done.plan, folder=written_plan(done.plan.job))
+    assert explain(fixed, Settings.load()) == told
+
+
+def test_large_plans_are_summed_up_by_spark(done, monkeypatch):
+    told = explain(done.plan, Settings.load())
+    monkeypatch.setattr("jeospark.engine.plan.ITEMS_HERE", 0)
+    monkeypatch.setattr("jeospark.engine.plan.UNITS_HERE", 0)
+    assert explain(done.plan, Settings.load()) == told
+    fixed = replace(done.plan, folder=written_plan(done.plan.job))
+    assert explain(fixed, Settings.load()) == told
 
 
 def test_jpeg_2000_takes_longer(spark, archive, ndvi, tmp_path):

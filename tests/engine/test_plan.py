@@ -1,4 +1,6 @@
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -10,10 +12,9 @@ from pyproj import Transformer
 
 from jeospark import periods
 from jeospark.engine.main import make_job
-from jeospark.engine.plan import Placing, area_of, gather, make_plan, open_plan, place, select_items
+from jeospark.engine.plan import make_plan, written_plan
 from jeospark.errors import CatalogError, CollectionNotFoundError, ExtentError, GridError, PlanError
 from jeospark.grid import Grid
-from jeospark.recipe.analysis import period
 from jeospark.schema import UNITS, unit_of
 
 pytestmark = pytest.mark.spark
@@ -28,10 +29,19 @@ def planned(spark, archive, recipe, tmp_path, grid=GRID):
 
 
 def units_of(plan):
-    """Unit id → unit."""
-    found = [unit_of(row) for row in plan.units.toArrow().to_pylist()]
-    units = {unit.unit_id: unit for unit in found}
-    assert len(units) == len(found)
+    """Unit id → unit, as the driver plans."""
+    return by_id(unit_of(row) for row in plan._here().to_pylist())
+
+
+def units_by_spark(plan):
+    """Unit id → unit, as Spark's workers plan."""
+    return by_id(unit_of(row) for row in plan.units.toArrow().to_pylist())
+
+
+def by_id(found):
+    listed = list(found)
+    units = {unit.unit_id: unit for unit in listed}
+    assert len(units) == len(listed)
     return units
 
 
@@ -69,19 +79,24 @@ def test_a_unit_is_a_tile_and_a_period(spark, busy, ndvi, tmp_path):
     )  # fmt: skip
 
 
-def test_neither_the_order_of_the_catalogue_nor_partitions_change_a_plan(spark, busy, ndvi, tmp_path):
-    recipe = ndvi(dilation=20)
-    plan = planned(spark, busy, recipe, tmp_path)
+def test_neither_the_order_of_the_catalogue_nor_partitions_change_a_plan(spark, busy, ndvi, tmp_path, monkeypatch):
+    plan = planned(spark, busy, ndvi(dilation=20), tmp_path)
     expected = units_of(plan)
-    job, ready = plan.job, plan.job.program
-    table = pq.read_table(busy.store.items_path("s2"))
-    shuffled = tmp_path / "shuffled.parquet"
+    assert units_by_spark(plan) == expected
+    path = busy.store.items_path("s2")
+    table = pq.read_table(path)
     order = np.random.default_rng(1).permutation(table.num_rows)
-    pq.write_table(table.take(pa.array(order)), shuffled, row_group_size=2)
-    placing = Placing(grid=GRID, period=period(ready.graph), area=area_of(ready.load), margin=ready.halo)
-    items = select_items(spark, str(shuffled), ready.load).repartition(5)
-    again = gather(place(items, placing), ready.graph.id, job.output).repartition(3)
-    assert {row["unit_id"]: unit_of(row) for row in again.toArrow().to_pylist()} == expected
+    pq.write_table(table.take(pa.array(order)), path, row_group_size=2)
+    assert units_of(plan) == expected
+    monkeypatch.setattr("jeospark.engine.shuffle.PAIRS", 3)
+    monkeypatch.setattr("jeospark.engine.plan.AT_ONCE", 1)
+    assert units_by_spark(plan) == expected
+    monkeypatch.setattr("jeospark.engine.plan.PAIRS_HERE", 2)
+    written = plan.write()
+    assert len(written.parts) > 2
+    assert by_id(written.read()) == expected
+    assert written.pixels == sum(unit.shape[0] * unit.shape[1] for unit in expected.values())
+    assert [unit.unit_id for unit in written.read(3, 6)] == [unit.unit_id for unit in written.read()][3:6]
 
 
 def test_the_digest_stands_for_everything_that_decides_the_pixels(spark, busy, ndvi, tmp_path):
@@ -179,9 +194,20 @@ def test_a_plan_is_lazy(spark, busy, ndvi, tmp_path):
     assert plan.units.columns == UNITS.names
     assert set(tracker.getJobIdsForGroup(None)) == before
     assert list(tmp_path.glob("*")) in ([], [busy.folder])
+    assert written_plan(plan.job) is None
     written = plan.write()
-    assert set(tracker.getJobIdsForGroup(None)) > before
-    assert units_of(written) == units_of(plan) == units_of(open_plan(spark, plan.job))
+    assert written == written_plan(plan.job)
+    assert by_id(written.read()) == units_of(plan)
+    fixed = replace(plan, folder=written)
+    assert units_by_spark(fixed) == units_of(plan)
+
+
+def test_a_plan_that_was_cut_off_is_none(spark, busy, ndvi, tmp_path):
+    plan = planned(spark, busy, ndvi(), tmp_path)
+    first, second = plan.write(), plan.write()
+    assert written_plan(plan.job) == second
+    Path(second.path, "_plan.json").unlink()
+    assert written_plan(plan.job) == first
 
 
 def test_mgrs_tiles_of_several_utm_zones(spark, archive, ndvi, tmp_path):

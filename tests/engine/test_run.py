@@ -12,7 +12,7 @@ from jeospark.engine.job import load_job
 from jeospark.engine.main import conclude, make_job, summary
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import resume, run
-from jeospark.errors import EmptySelectionError, OutputTakenError, OutputUnwritableError
+from jeospark.errors import EmptySelectionError, LedgerError, OutputTakenError, OutputUnwritableError
 from jeospark.settings import Settings
 
 pytestmark = pytest.mark.spark
@@ -76,7 +76,7 @@ def test_a_second_run_makes_nothing_again(done):
 
 
 def test_bytes_depend_neither_on_windows_nor_on_partitions(spark, done, ndvi, contents, tmp_path, monkeypatch):
-    monkeypatch.setattr("jeospark.engine.run.PARTITIONS_PER_CORE", 1)
+    monkeypatch.setattr("jeospark.engine.run.TASKS_PER_CORE", 1)
     plan = planned(spark, done.archive, ndvi(), tmp_path / "out", title="May & June")
     result = run(plan, replace(Settings.load(), worker_memory_mb=1))
     assert result.done == 8
@@ -189,3 +189,15 @@ def test_a_run_of_nothing_is_named(spark, done, ndvi, tmp_path):
 def test_a_folder_without_a_run_cannot_be_resumed(spark, tmp_path):
     with pytest.raises(OutputTakenError, match="no run to resume"):
         resume(spark, str(tmp_path), Settings.load())
+
+
+def test_a_ledger_that_cannot_be_written_is_named_and_the_results_stay(spark, done, ndvi, tmp_path):
+    plan = planned(spark, done.archive, ndvi(), tmp_path / "out")
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "ledger").write_text("in the way")
+    with pytest.raises(LedgerError, match="lacks rows") as caught:
+        run(plan, Settings.load())
+    assert "jeospark resume" in caught.value.remedy
+    (tmp_path / "out" / "ledger").unlink()
+    again = resume(spark, str(tmp_path / "out"), Settings.load())
+    assert (again.units, again.skipped) == (8, 8)

@@ -27,6 +27,7 @@ FORBIDDEN = {
     "jeospark.raster": ("pandas", "jeospark.catalog", "jeospark.recipe", "jeospark.task", *ABOVE_TASK),
     "jeospark.storage": ("pandas", "jeospark.catalog", "jeospark.recipe", "jeospark.raster", *ABOVE_TASK),
     "jeospark.task": ("pandas", *ABOVE_TASK),
+    "jeospark.planning": ("pandas", "rasterio", "jeospark.task", *ABOVE_TASK),
 }
 
 

@@ -90,7 +90,10 @@ def test_a_killed_driver_leaves_nothing_half_done(spark, large, recipe, tmp_path
     assert (again.units, again.failed, again.done + again.skipped) == (128, 0, 128)
     assert again.skipped >= 5
     assert again.done > 0
-    assert len(ledger.attempts(again.job)) == 1
+    # What ended before the driver was killed stands in the ledger, but for units that were between file and row.
+    first, second = ledger.attempts(again.job)
+    made = sum(outcome.status == "done" for attempt in (first, second) for outcome in ledger.rows(again.job, attempt))
+    assert 128 - 2 <= made <= 128
 
     # The other run, never disturbed, has two cores and another number of partitions.
     plan = make_plan(spark, make_job(recipe.read_text(), output=str(whole), **asked))

@@ -178,9 +178,9 @@ def test_a_planned_run_is_looked_at_and_run(spark, archive, scene, tmp_path):
     archive.write("a", "2020-05-01", scene(1))
     archive.save()
     planned = chain().plan(tmp_path / "out", catalog=archive.catalog, title="Lab", max_error_ratio=0.5)
-    assert planned.explain().units == 1
+    assert planned.explain().sums.units == 1
     assert [row.unit_id for row in planned.units.select("unit_id").collect()] == ["r0000c0000/2020-05"]
     result, places = planned.run()
     assert (result.done, result.job.title, result.job.max_error_ratio) == (1, "Lab", 0.5)
     assert Path(places.report).is_file()
-    assert planned.explain().done == 1
+    assert planned.explain().sums.done == 1

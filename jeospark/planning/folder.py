@@ -1,0 +1,119 @@
+"""A plan on disk: Parquet files of units, and beside them what they amount to, which marks them complete."""
+
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from pathlib import PurePosixPath
+
+import numpy as np
+import pyarrow as pa
+
+from jeospark.model import Unit
+from jeospark.schema import UNITS, unit_of
+from jeospark.storage.publish import exists, read_text, write_text_atomic
+from jeospark.storage.tables import open_table, write_table
+
+INDEX = "_plan.json"
+"""Readers of Parquet folders leave names out that begin so."""
+AT_ONCE = 64
+"""Units read together."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Part:
+    """One file of units."""
+
+    name: str
+    units: int
+    pixels: int
+    """Of the output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class PlanFolder:
+    """A written plan."""
+
+    path: str
+    parts: tuple[Part, ...]
+
+    @property
+    def units(self) -> int:
+        """How many there are."""
+        return sum(part.units for part in self.parts)
+
+    @property
+    def pixels(self) -> int:
+        """Output pixels of them all."""
+        return sum(part.pixels for part in self.parts)
+
+    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """All units (`UNITS`), or some columns of them, in the plan's order."""
+        for part in self.parts:
+            with open_table(_href(self.path, part.name)) as file:
+                yield from file.iter_batches(AT_ONCE, columns=columns and list(columns))
+
+    def read(self, first: int = 0, end: int | None = None) -> Iterator[Unit]:
+        """The units from number `first` to before number `end`, counted in the plan's order."""
+        end = self.units if end is None else end
+        before = 0
+        for part in self.parts:
+            if before < end and first < before + part.units:
+                yield from _rows(_href(self.path, part.name), max(first - before, 0), min(end - before, part.units))
+            before += part.units
+
+
+def write_part(path: str, name: str, units: pa.RecordBatch) -> Part:
+    """Write one file of units.
+
+    Args:
+        path: Folder of the plan.
+        name: Of the file; a second task that makes the same replaces it with its like.
+        units: Rows of `UNITS`.
+
+    Raises:
+        OutputError: The storage cannot take it.
+    """
+    write_table(_href(path, name), [units], UNITS, row_group=AT_ONCE)
+    shapes = units.column("shape").flatten().to_numpy().astype(np.int64).reshape(-1, 2)
+    return Part(name=name, units=units.num_rows, pixels=int(shapes.prod(axis=1).sum()))
+
+
+def complete(path: str, parts: Iterable[Part]) -> PlanFolder:
+    """Mark a plan as complete, now that all its parts are written.
+
+    Raises:
+        OutputError: The storage cannot take it.
+    """
+    ordered = tuple(sorted((part for part in parts if part.units), key=lambda part: part.name))
+    write_text_atomic(_href(path, INDEX), json.dumps([asdict(part) for part in ordered]))
+    return PlanFolder(path=path, parts=ordered)
+
+
+def is_complete(path: str) -> bool:
+    """True where a plan was written to its end."""
+    return exists(_href(path, INDEX))
+
+
+def open_folder(path: str) -> PlanFolder:
+    """The plan in a folder.
+
+    Raises:
+        FileNotFoundError: There is none, or it is not complete.
+    """
+    parts = json.loads(read_text(_href(path, INDEX)))
+    return PlanFolder(path=path, parts=tuple(Part(**part) for part in parts))
+
+
+def _href(path: str, name: str) -> str:
+    return str(PurePosixPath(path, name))
+
+
+def _rows(href: str, first: int, end: int) -> Iterator[Unit]:
+    """Units of one file; row groups outside are not read."""
+    with open_table(href) as file:
+        groups = range(first // AT_ONCE, -(-end // AT_ONCE))
+        at = groups.start * AT_ONCE
+        for batch in file.iter_batches(AT_ONCE, row_groups=list(groups)):
+            inside = batch.slice(max(first - at, 0), min(end - at, batch.num_rows) - max(first - at, 0))
+            at += batch.num_rows
+            yield from map(unit_of, inside.to_pylist())

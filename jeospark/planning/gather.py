@@ -1,0 +1,141 @@
+"""Placed items gathered into units: one a tile and period."""
+
+import hashlib
+import json
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+from numpy.typing import NDArray
+
+from jeospark import periods
+from jeospark.grid import Grid
+from jeospark.planning.place import PLACED, Placing
+from jeospark.schema import UNITS, conform
+from jeospark.tiling.extent import PixelExtent
+
+Numbers = NDArray[np.int64]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Gathering:
+    """What makes units of placed items; travels to the workers."""
+
+    placing: Placing
+    recipe_id: str
+    """Goes into the digests."""
+    output: str
+    """Folder of the results."""
+
+
+def gather(placed: Iterable[pa.RecordBatch], gathering: Gathering) -> pa.RecordBatch:
+    """The units (`UNITS`) of placed items, sorted by tile and period; their items by datetime, then id.
+
+    Args:
+        placed: Batches of `place.PLACED`, with all the items of each tile and period among them.
+        gathering: What the units have in common.
+    """
+    table = _sorted(pa.Table.from_batches(placed, schema=PLACED))
+    starts = _starts(table)
+    if not len(starts):
+        return pa.RecordBatch.from_pylist([], schema=UNITS)
+    sizes = np.diff(np.append(starts, table.num_rows))
+    touched = np.logical_or.reduceat(table.column("touches").to_numpy(), starts)
+    kept = table.filter(pa.array(np.repeat(touched, sizes))).combine_chunks()
+    return _units(kept, sizes[touched], gathering)
+
+
+def _sorted(table: pa.Table) -> pa.Table:
+    item = table.column("item")
+    keys = {"when": pc.struct_field(item, "datetime"), "id": pc.struct_field(item, "item_id")}
+    order = pa.table({"tile": table.column("tile"), "period": table.column("period"), **keys})
+    return table.take(pc.sort_indices(order, [(name, "ascending") for name in order.column_names]))
+
+
+def _starts(table: pa.Table) -> Numbers:
+    """Rows at which another tile or period begins."""
+    if not table.num_rows:
+        return np.empty(0, np.int64)
+    changes = np.zeros(table.num_rows, np.bool_)
+    changes[0] = True
+    for name in ("tile", "period"):
+        codes = table.column(name).combine_chunks().dictionary_encode().indices.to_numpy()
+        changes[1:] |= codes[1:] != codes[:-1]
+    return np.flatnonzero(changes)
+
+
+def _units(table: pa.Table, sizes: Numbers, gathering: Gathering) -> pa.RecordBatch:
+    """The units of sorted rows, of which so many each belong together."""
+    ends = np.cumsum(sizes)
+    firsts = pa.array(ends - sizes)
+    tiles, labels = (table.column(name).take(firsts).to_pylist() for name in ("tile", "period"))
+    extents = _extents(gathering.placing, set(tiles))
+    bounds = {label: periods.bounds(gathering.placing.period, label) for label in set(labels)}
+    items = pa.ListArray.from_arrays(
+        np.append(0, ends).astype(np.int32), table.column("item").combine_chunks(), type=UNITS.field("items").type
+    )
+    columns = {
+        "unit_id": [f"{tile}/{label}" for tile, label in zip(tiles, labels, strict=True)],
+        "tile": tiles,
+        "period": labels,
+        "start": [bounds[label][0] for label in labels],
+        "end": [bounds[label][1] for label in labels],
+        "crs": [extents[tile].crs for tile in tiles],
+        "transform": [extents[tile].transform for tile in tiles],
+        "shape": [extents[tile].shape for tile in tiles],
+        "output_href": [
+            f"{gathering.output}/{tile}/{tile}_{label}.tif" for tile, label in zip(tiles, labels, strict=True)
+        ],
+        "digest": _digests(table.column("digest").to_pylist(), ends, [extents[tile] for tile in tiles], gathering),
+    }
+    arrays = {name: pa.array(values, UNITS.field(name).type) for name, values in columns.items()}
+    return conform(pa.RecordBatch.from_pydict({**arrays, "items": items, **_counts(items)}), UNITS)
+
+
+def _extents(placing: Placing, tiles: set[str]) -> dict[str, PixelExtent]:
+    grid = Grid.parse(placing.grid)
+    return {tile: grid.window(tile, placing.area) for tile in tiles}
+
+
+def _digests(items: Sequence[str], ends: Numbers, extents: Sequence[PixelExtent], gathering: Gathering) -> list[str]:
+    """sha256 over all that decides the pixels of a unit: recipe, extent, and its items, whatever their order."""
+    digests, first = [], 0
+    for end, extent in zip(ends.tolist(), extents, strict=True):
+        place = json.dumps([extent.crs, extent.transform, extent.shape])
+        text = "\n".join([gathering.recipe_id, place, *sorted(items[first:end])])
+        digests.append(hashlib.sha256(text.encode()).hexdigest())
+        first = end
+    return digests
+
+
+def _counts(items: pa.ListArray) -> dict[str, pa.Array]:
+    """What `explain` sums up, so that it need not read the items: by unit."""
+    ends = items.offsets.to_numpy()
+    flat = items.values
+    sources = pc.struct_field(flat, "sources")
+    source_ends = np.append(0, np.cumsum(pc.list_value_length(sources).to_numpy(zero_copy_only=False)))
+    each = sources.flatten()
+    size = pc.fill_null(pc.struct_field(each, "size"), 0).to_numpy(zero_copy_only=False)
+    jpeg2000 = pc.ends_with(pc.utf8_lower(pc.struct_field(each, "href")), ".jp2").to_numpy(zero_copy_only=False)
+
+    def summed(values: NDArray[np.generic]) -> Numbers:
+        sums: Numbers = np.diff(np.append(0, np.cumsum(values, dtype=np.int64))[source_ends[ends]])
+        return sums
+
+    return {
+        "item_count": pa.array(np.diff(ends)),
+        "observation_count": pa.array(_distinct(pc.struct_field(flat, "observation"), ends)),
+        "bytes": pa.array(summed(size)),
+        "jpeg2000": pa.array(summed(jpeg2000) > 0),
+    }
+
+
+def _distinct(values: pa.Array, ends: NDArray[np.integer]) -> Numbers:
+    """How many different values each stretch has."""
+    encoded = values.dictionary_encode()
+    width = max(len(encoded.dictionary), 1)
+    stretch = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
+    pairs = np.unique(stretch * width + encoded.indices.to_numpy(zero_copy_only=False))
+    return np.bincount(pairs // width, minlength=len(ends) - 1)
