@@ -6,7 +6,7 @@ from pathlib import PurePosixPath
 
 from jeospark.catalog.bands import collection_bands
 from jeospark.catalog.store import Catalog
-from jeospark.errors import OutputTakenError
+from jeospark.errors import OutputTakenError, SettingError
 from jeospark.output import OutputBand
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.storage.publish import exists, read_text, write_text_atomic
@@ -32,6 +32,15 @@ class Job:
     """True to leave items with a bad asset out of a unit (and say so in the ledger); False to fail the unit."""
     max_error_ratio: float = 0.0
     """The share of units that may fail before the run counts as failed."""
+
+    def __post_init__(self) -> None:
+        """Refuse what cannot be meant."""
+        if not 0 <= self.max_error_ratio <= 1:
+            raise SettingError(
+                f"{self.max_error_ratio:g} is no share of units",
+                where="max_error_ratio",
+                remedy="Give a number from 0 (none may fail) to 1 (all may).",
+            )
 
     @property
     def graph(self) -> ProcessGraph:

@@ -19,7 +19,7 @@ from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import PLACED
 from jeospark.schema import UNITS
 
-PAIRS = 50_000
+PAIRS = 20_000
 """Rows of a bucket: uses of items that one task gathers; and rows that are dealt to the buckets together."""
 BUCKETS = pa.schema([pa.field("bucket", pa.int32()), pa.field("placed", pa.binary())])
 """Some rows of `PLACED`, as an Arrow stream."""

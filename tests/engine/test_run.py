@@ -12,7 +12,7 @@ from jeospark.engine.job import load_job
 from jeospark.engine.main import conclude, make_job, summary
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import resume, run
-from jeospark.errors import EmptySelectionError, LedgerError, OutputTakenError, OutputUnwritableError
+from jeospark.errors import EmptySelectionError, LedgerError, OutputTakenError, OutputUnwritableError, SettingError
 from jeospark.settings import Settings
 
 pytestmark = pytest.mark.spark
@@ -150,6 +150,12 @@ def test_the_share_of_units_that_may_fail(done, ratio, ok):
     job = replace(done.plan.job, max_error_ratio=ratio)
     assert replace(done.result, job=job, units=5, done=4, failed=1).ok is ok
     assert replace(done.result, job=job, units=5, done=5, failed=0).ok
+
+
+@pytest.mark.parametrize("ratio", [-0.1, 1.1, float("nan")])
+def test_a_share_that_is_none_is_refused(done, ratio):
+    with pytest.raises(SettingError, match="share of units"):
+        replace(done.plan.job, max_error_ratio=ratio)
 
 
 def test_an_item_with_a_bad_asset_can_be_left_out(spark, damaged, ndvi, tmp_path):
