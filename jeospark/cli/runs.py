@@ -20,12 +20,9 @@ def plan(recipe: Path, **given: Any) -> None:
     """Tell what a run of RECIPE (an openEO process graph) would read, make, and need; nothing is run."""
     from jeospark.engine.explain import explain
     from jeospark.engine.plan import make_plan
-    from jeospark.engine.session import spark_session
     from jeospark.settings import Settings
 
-    # What is typed wrongly is told before Spark takes its seconds to start.
-    settings, job = Settings.load(), _job(recipe, given)
-    click.echo(explain(make_plan(spark_session("jeospark plan"), job), settings).text())
+    click.echo(explain(make_plan(None, _job(recipe, given)), Settings.load()).text())
 
 
 @click.command(epilog="Example: jeospark run ndvi.json --grid EPSG:3035:10 -o out/ndvi")

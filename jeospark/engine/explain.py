@@ -1,5 +1,6 @@
 """What a plan would read, make and need, before anything runs."""
 
+import os
 from dataclasses import dataclass
 
 import pyarrow as pa
@@ -66,7 +67,7 @@ def explain(plan: Plan, settings: Settings) -> Explanation:
     _check_fits(sums.deepest, program, settings)
     return Explanation(
         sums=sums,
-        cores=cores(plan.spark.sparkContext),
+        cores=cores(plan.spark.sparkContext) if plan.spark else len(os.sched_getaffinity(0)),
         peak_mb=peak_mb(program, sums.deepest, sums.widest, settings),
     )
 

@@ -15,6 +15,7 @@ from jeospark.catalog.store import Catalog
 from jeospark.engine import shuffle
 from jeospark.engine.job import Job
 from jeospark.engine.ledger import attempt_name
+from jeospark.engine.session import spark_session
 from jeospark.errors import EmptySelectionError
 from jeospark.grid import BBox, Grid
 from jeospark.planning.folder import INDEX, PlanFolder, complete, open_folder, write_part
@@ -42,17 +43,23 @@ class Plan:
     """The units of a job."""
 
     job: Job
-    spark: SparkSession
+    spark: SparkSession | None
+    """None to start one where Spark is needed, which takes seconds; small plans are made without."""
     gathering: Gathering
     load: Load
     folder: PlanFolder | None = None
     """Where the plan was fixed; None before that."""
 
     @property
+    def session(self) -> SparkSession:
+        """A Spark session."""
+        return self.spark or spark_session(f"jeospark {self.job.title}")
+
+    @property
     def units(self) -> DataFrame:
         """One row a unit (`UNITS`), lazy."""
         if self.folder is not None:
-            return self.spark.read.schema(from_arrow_schema(UNITS)).parquet(self.folder.path)
+            return self.session.read.schema(from_arrow_schema(UNITS)).parquet(self.folder.path)
         return self._spread().mapInArrow(shuffle.gatherer(self.gathering), from_arrow_schema(UNITS))
 
     def write(self) -> PlanFolder:
@@ -117,7 +124,7 @@ class Plan:
         def placer(numbers: Iterable[int]) -> Iterator[pa.RecordBatch]:
             return chain.from_iterable(placed_items(catalog, load, [number], placing) for number in numbers)
 
-        return shuffle.spread(self.spark, groups, placer, self._pairs())
+        return shuffle.spread(self.session, groups, placer, self._pairs())
 
     def _pairs(self) -> int:
         """About how many uses of items the plan has, by the first ones."""
@@ -141,8 +148,12 @@ def placed_items(catalog: str, load: Load, groups: Iterable[int] | None, placing
             yield place(batch.slice(start, AT_ONCE), placing)
 
 
-def make_plan(spark: SparkSession, job: Job) -> Plan:
+def make_plan(spark: SparkSession | None, job: Job) -> Plan:
     """Plan a job; nothing is read yet but the catalogue's schema.
+
+    Args:
+        spark: A session; None to start one where it is needed.
+        job: What to plan.
 
     Raises:
         CatalogError: No item has one of the properties that the recipe asks for.

@@ -60,7 +60,7 @@ def run(plan: Plan, settings: Settings) -> RunResult:
     """
     check_writable(plan.job.output)
     plan.job.save()
-    return _run(plan.spark, plan.job, _folder(plan), settings)
+    return _run(plan.session, plan.job, _folder(plan), settings)
 
 
 def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:

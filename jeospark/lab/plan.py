@@ -10,7 +10,6 @@ from jeospark.engine.finish import Places
 from jeospark.engine.main import conclude, make_job
 from jeospark.engine.plan import Plan, make_plan
 from jeospark.engine.run import RunResult, run
-from jeospark.engine.session import spark_session
 from jeospark.settings import Settings
 
 if TYPE_CHECKING:
@@ -50,5 +49,4 @@ class PlannedRun:
 
 def planned(recipe: str, **asked: Any) -> PlannedRun:
     """Plan a recipe (process graph as JSON) with the arguments of `jeospark.engine.main.make_job`."""
-    job = make_job(recipe, **asked)
-    return PlannedRun(make_plan(spark_session(f"jeospark {job.title}"), job))
+    return PlannedRun(make_plan(None, make_job(recipe, **asked)))
