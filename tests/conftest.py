@@ -41,8 +41,8 @@ def shared_data() -> Callable[[str], Path]:
 
 @pytest.fixture(scope="session")
 def spark() -> Iterator[object]:
-    """A Spark session on two cores."""
-    from jeospark.engine.session import spark_session
+    """A Spark session on two cores, with Sedona, for all tests."""
+    from jeospark.sql.session import sedona_config, sedona_session
 
     quick = {
         "spark.master": "local[2]",
@@ -51,7 +51,7 @@ def spark() -> Iterator[object]:
         # The sessions of tests are short: the JVM's best compiler would take longer than it spares.
         "spark.driver.extraJavaOptions": "-XX:TieredStopAtLevel=1 -XX:+UseSerialGC",
     }
-    session = spark_session("jeospark tests", quick)
+    session = sedona_session("jeospark tests", {**sedona_config(), **quick})
     yield session
     session.stop()
 

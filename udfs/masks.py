@@ -34,6 +34,28 @@ def bits_to_mask(values: NDArray[Any], *, bits: Sequence[int]) -> Mask:
     return np.asarray((integers.astype(np.int64) & flags) != 0)
 
 
+def lookup(numbers: NDArray[Any], table: Mask) -> Mask:
+    """What a table says of each number: `table[numbers]`, which numpy does several times slower.
+
+    Args:
+        numbers: Shape (…, y, x).
+        table: A value for each number that the type can hold.
+    """
+    result = np.empty(numbers.shape, np.bool_)
+    shape = _planes(numbers)
+    _lookup_kernel(np.ascontiguousarray(numbers).reshape(shape), table, result.reshape(shape))
+    return result
+
+
+@njit(cache=True, nogil=True)
+def _lookup_kernel(numbers, table, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    for plane in range(numbers.shape[0]):
+        for row in range(numbers.shape[1]):
+            source, into = numbers[plane, row], result[plane, row]
+            for column in range(source.size):
+                into[column] = table[source[column]]
+
+
 def dilate(mask: Mask, *, radius_y: float, radius_x: float) -> Mask:
     """Grow a mask by a disk: a pixel becomes True when a True pixel's centre lies within the radius.
 
@@ -75,9 +97,9 @@ def half_widths(radius_y: float, radius_x: float) -> NDArray[np.int64]:
     return np.floor(radius_x * np.sqrt(np.maximum(shares, 0))).astype(np.int64)
 
 
-def _planes(mask: Mask) -> tuple[int, int, int]:
-    rows, columns = mask.shape[-2:]
-    return math.prod(mask.shape[:-2]), rows, columns
+def _planes(cube: NDArray[Any]) -> tuple[int, int, int]:
+    rows, columns = cube.shape[-2:]
+    return math.prod(cube.shape[:-2]), rows, columns
 
 
 @njit(cache=True, nogil=True)

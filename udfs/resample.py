@@ -135,6 +135,29 @@ def repeat(source: NDArray[np.generic], *, factor: int, row: int, col: int, out:
         col: Columns, as `row`.
         out: (rows, cols), the type of `source`.
     """
+    _repeat_kernel(source, factor, row, col, out)
+
+
+def repeat_numpy(source: NDArray[np.generic], *, factor: int, row: int, col: int, out: NDArray[np.generic]) -> None:
+    """Repeat pixels, the plain twin of `repeat`."""
     rows = (np.arange(out.shape[0]) + row) // factor
     cols = (np.arange(out.shape[1]) + col) // factor
     np.take(np.take(source, rows, axis=0), cols, axis=1, out=out)
+
+
+@numba.njit(cache=True, nogil=True)
+def _repeat_kernel(source, factor, row, col, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    rows, cols = out.shape
+    for i in range(rows):
+        line, into = source[(row + i) // factor], out[i]
+        if i and (row + i) % factor:
+            above = out[i - 1]
+            for j in range(cols):
+                into[j] = above[j]
+            continue
+        j, stop = 0, factor - col
+        for number in line:
+            while j < min(stop, cols):
+                into[j] = number
+                j += 1
+            stop += factor

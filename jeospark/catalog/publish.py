@@ -98,6 +98,12 @@ def output_item(unit: Unit, outcome: Outcome, collection: OutputCollection) -> d
     return item | {"stac_extensions": _extensions(item)}
 
 
+def valid_share(asset: Mapping[str, Any]) -> float:
+    """Share of usable pixels, 0 to 1, in the first band of the asset `data` of an item; 0 where it does not tell."""
+    bands = asset.get("bands") or [{}]
+    return float(bands[0].get("statistics", {}).get("valid_percent", 0.0)) / 100
+
+
 def write_item(unit: Unit, outcome: Outcome, collection: OutputCollection) -> str:
     """Publish the item of a unit beside its COG; returns its href.
 
@@ -148,7 +154,7 @@ def _assets(unit: Unit, outcome: Outcome, collection: OutputCollection) -> dict[
     data = {"href": f"./{PurePosixPath(unit.output_href).name}", **_data_asset(collection)}
     if outcome.bytes_written:
         data["file:size"] = outcome.bytes_written
-    share = round(100 * outcome.pixels_valid / outcome.pixels, 4) if outcome.pixels else 0.0
+    share = round(100 * outcome.pixels_valid / outcome.pixels, 10) if outcome.pixels else 0.0
     data["bands"][0]["statistics"] = {"valid_percent": share}
     thumbnail = {"href": f"./{PurePosixPath(thumbnail_href(unit.output_href)).name}", **_thumbnail_asset()}
     return {"data": data, "thumbnail": thumbnail}

@@ -13,6 +13,7 @@ import socket
 import sys
 from zipimport import zipimporter
 
+from numba.core.registry import cpu_target
 from pyspark import daemon
 
 PRELOADED = ("pandas", "pyarrow", "pyspark.worker", "pyspark.sql.pandas.serializers", "jeospark.engine.worker")
@@ -35,6 +36,8 @@ def prepare() -> None:
     """Import what tasks need, and make what comes between tasks cheap."""
     for name in PRELOADED:
         importlib.import_module(name)
+    # What numba loads when it first calls a compiled function.
+    cpu_target.target_context.refresh()
     daemon.worker = promptly
     zipimporter.invalidate_caches = keep  # type: ignore[assignment,method-assign]
     gc.collect()

@@ -8,6 +8,7 @@ from numpy.typing import NDArray
 
 from jeospark import periods
 from jeospark.grid import BBox, Grid
+from jeospark.planning.pixels import reach
 from jeospark.schema import ITEM, conform
 
 PLACED = pa.schema(
@@ -49,6 +50,10 @@ def place(selected: pa.RecordBatch, placing: Placing) -> pa.RecordBatch:
     touches = np.ones(len(at), np.bool_)
     if placing.margin:
         touches = _among((at, tiles), grid.assign(footprints, mgrs, area=placing.area))
+    extents = {str(tile): grid.window(str(tile), placing.area) for tile in np.unique(tiles[touches])}
+    touches[touches] = reach(item, at[touches], tiles[touches], extents)
+    if not placing.margin:
+        at, tiles, touches = at[touches], tiles[touches], touches[touches]
     when = item.field("datetime").to_numpy(zero_copy_only=False)
     rows = pa.array(at)
     columns = {

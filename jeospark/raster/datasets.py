@@ -1,10 +1,12 @@
 """Open datasets, kept for reuse within one task, and GDAL's errors turned into named ones."""
 
 import os
+import stat
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -14,6 +16,7 @@ from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOEr
 from rasterio.io import DatasetReader
 
 from jeospark.errors import AssetMissingError, AssetUnreadableError
+from jeospark.raster.blocks import Blocks, open_blocks
 from jeospark.storage.href import gdal_path
 
 
@@ -26,7 +29,8 @@ class Datasets:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._open: OrderedDict[tuple[str, int | None], DatasetReader] = OrderedDict()
+        self._open: OrderedDict[tuple[str, int | None], _Entry] = OrderedDict()
+        self._scratch = bytearray()
 
     def get(self, href: str, variable: str | None = None, overview: int | None = None) -> DatasetReader:
         """The dataset of `href`, at an overview level where one is given.
@@ -35,6 +39,27 @@ class Datasets:
             AssetMissingError: No such file.
             AssetUnreadableError: Empty, truncated, or of no format that GDAL knows.
         """
+        return self._entry(href, variable, overview).dataset
+
+    def blocks(self, href: str, variable: str | None = None, overview: int | None = None) -> Blocks | None:
+        """The blocks of the same dataset, where they can be read without GDAL; None where not.
+
+        Raises:
+            AssetMissingError: See `get`.
+            AssetUnreadableError: See `get`.
+        """
+        entry = self._entry(href, variable, overview)
+        if entry.seen is not None:
+            entry.blocks = open_blocks(entry.dataset, gdal_path(href), entry.seen, self._scratch)
+            entry.seen = None
+        return entry.blocks
+
+    def close(self) -> None:
+        """Close them all."""
+        while self._open:
+            self._open.popitem()[1].close()
+
+    def _entry(self, href: str, variable: str | None, overview: int | None) -> "_Entry":
         key = (gdal_path(href, variable), overview)
         if key not in self._open:
             self._open[key] = _open(href, *key)
@@ -43,11 +68,6 @@ class Datasets:
         self._open.move_to_end(key)
         return self._open[key]
 
-    def close(self) -> None:
-        """Close them all."""
-        while self._open:
-            self._open.popitem()[1].close()
-
     def __enter__(self) -> Self:
         return self
 
@@ -55,12 +75,37 @@ class Datasets:
         self.close()
 
 
-def _open(href: str, path: str, overview: int | None) -> DatasetReader:
+@dataclass(slots=True)
+class _Entry:
+    """An open dataset."""
+
+    dataset: DatasetReader
+    seen: os.stat_result | None
+    """Its file just before it was opened, until somebody asks for its blocks; None of what is no local file."""
+    blocks: Blocks | None = None
+
+    def close(self) -> None:
+        self.dataset.close()
+        if self.blocks is not None:
+            self.blocks.close()
+
+
+def _open(href: str, path: str, overview: int | None) -> _Entry:
     options = {} if overview is None else {"overview_level": overview}
+    seen = _seen(path) if overview is None else None
     with reading(href), warnings.catch_warnings():
         # Whether a raster is placed, by itself or by the catalogue, is for `placement` to say.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
-        return rasterio.open(path, **options)
+        return _Entry(rasterio.open(path, **options), seen)
+
+
+def _seen(path: str) -> os.stat_result | None:
+    """What the file system says of a file; None of a folder, and of GDAL's own names."""
+    try:
+        seen = os.stat(path)  # noqa: PTH116 - GDAL's names are no paths
+    except OSError:
+        return None
+    return seen if stat.S_ISREG(seen.st_mode) else None
 
 
 @contextmanager

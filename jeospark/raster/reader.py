@@ -12,6 +12,7 @@ from rasterio.windows import Window as GdalWindow
 
 from jeospark.errors import BandMissingError, NodataError
 from jeospark.model import Source
+from jeospark.raster.blocks import Blocks
 from jeospark.raster.datasets import Datasets, reading
 from jeospark.raster.placement import Fit, Placement, Target, locate, relate
 from jeospark.raster.warp import Warp
@@ -171,7 +172,10 @@ class BandReader:
 
     def _read_native(self, window: Window, out: NDArray[Any]) -> None:
         dataset, rows = self._dataset(), self._file_window(window)
+        blocks = None if self.placement.flipped else self._blocks()
         with reading(self._source.href):
+            if blocks is not None and blocks.read(self._source.index, window, out):
+                return
             if out.flags.c_contiguous and not self.placement.flipped:
                 dataset.read(self._source.index, window=rows, out=out)
             else:
@@ -194,6 +198,9 @@ class BandReader:
 
     def _dataset(self) -> DatasetReader:
         return self._datasets.get(self._source.href, self._source.variable, self._level)
+
+    def _blocks(self) -> Blocks | None:
+        return self._datasets.blocks(self._source.href, self._source.variable, self._level)
 
     def _needs_float(self) -> bool:
         """True where no number of the stored type can mark what is not usable, or pixels are averaged."""

@@ -1,6 +1,6 @@
 """Pixels of a recipe, window by window: masks first, then only what they leave."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from math import ceil
@@ -92,12 +92,22 @@ class Evaluation:
         Raises:
             BadAssetError: An asset cannot be used.
         """
+        return self.where(lambda _window: True)
+
+    def where(self, wanted: Callable[[Window], bool]) -> Iterator[Pixels]:
+        """The result in those windows that are wanted; of the others nothing is read.
+
+        Raises:
+            BadAssetError: An asset cannot be used.
+        """
         fragment = self.observations[0].fragments[0]
         readers = [fragment.reader(band) for band in self._program.names]
         lattice, density = _lattice(readers), max(reader.density for reader in readers)
         compiled = self._kernel is not None
         needed = bytes_per_pixel(self._program, len(self.observations), density, compiled=compiled)
         for window in windows(self._shape, lattice, cell_shape(self._shape, lattice, needed, self._budget)):
+            if not wanted(window):
+                continue
             yield self._window(window)
             self.tally.seconds_warp = sum(observation.seconds_warp for observation in self.observations)
 

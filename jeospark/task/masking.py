@@ -16,7 +16,7 @@ from jeospark.recipe.graph import ProcessGraph
 from jeospark.recipe.masks import CLOUD_CLASSES
 from jeospark.task.program import Program
 from jeospark.task.stack import Stack
-from udfs.masks import bits_to_mask, classes_to_mask, dilate
+from udfs.masks import bits_to_mask, classes_to_mask, dilate, lookup
 
 LARGEST_TYPE = 2
 """Bytes of the stored type up to which a table of all its numbers is small."""
@@ -50,9 +50,9 @@ class TableMask:
         masked = classes_to_mask(numbers, classes=self.classes) | bits_to_mask(numbers, bits=self.bits)
         known = numbers != stack.nodata
         if not self.dilation:
-            return np.asarray((~masked & known)[stack.data])
+            return lookup(stack.data, ~masked & known)
         grown = dilate(
-            (masked & known)[stack.data],
+            lookup(stack.data, masked & known),
             radius_y=self.dilation / pixel[0],
             radius_x=self.dilation / pixel[1],
         )

@@ -75,10 +75,11 @@ def read_stack(
     wanted = [each.meets(window) and (usable is None or bool(usable[at].any())) for at, each in enumerate(observations)]
     stack = _allocate(observations, wanted, band, window)
     for at, observation in enumerate(observations):
-        if wanted[at]:
-            _read_layer(observation, band, window, stack.data[at], None if usable is None else usable[at], tally)
-        else:
-            tally.pixels_skipped += window.pixels
+        left = None if usable is None else usable[at]
+        parts = _parts(observation, band, window, left) if wanted[at] else []
+        if parts != [window]:
+            stack.data[at].fill(stack.nodata)
+        _read_layer(observation, band, window, parts, stack.data[at], tally)
     tally.seconds_read += perf_counter() - started
     return stack
 
@@ -90,7 +91,7 @@ def _allocate(observations: Sequence[Observation], wanted: Sequence[bool], band:
     dtype, nodata = (known[0].dtype, known[0].nodata) if len(stored) == 1 else (np.dtype(np.float32), np.nan)
     shape = (len(observations), window.rows, window.cols)
     return Stack(
-        data=np.full(shape, nodata, dtype),
+        data=np.empty(shape, dtype),
         nodata=nodata,
         scales=np.array([1.0 if each is None else each.scale for each in encodings], np.float32),
         offsets=np.array([0.0 if each is None else each.offset for each in encodings], np.float32),
@@ -101,11 +102,11 @@ def _read_layer(
     observation: Observation,
     band: str,
     window: Window,
+    parts: Sequence[Window],
     out: NDArray[np.generic],
-    usable: NDArray[np.bool_] | None,
     tally: Tally,
 ) -> None:
-    for part in _parts(observation, band, window, usable):
+    for part in parts:
         into = out[part.within(window)]
         tally.pixels_read += observation.read(band, part, into)
         tally.pixels_skipped -= part.pixels

@@ -3,12 +3,13 @@
 import json
 import resource
 import socket
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
+from typing import Any
 
-from jeospark.catalog.publish import OutputCollection, item_href, thumbnail_href, write_item
+from jeospark.catalog.publish import OutputCollection, item_href, thumbnail_href, valid_share, write_item
 from jeospark.errors import JeosparkError
 from jeospark.model import Outcome, Reject, Unit
 from jeospark.raster.cog import CogWriter
@@ -60,13 +61,20 @@ def is_published(output_href: str, digest: str) -> bool:
     The STAC item is published last of a unit's files, so that it marks them complete; one that a failing disk has
     spoilt marks nothing.
     """
+    return _published(output_href, digest) is not None
+
+
+def _published(output_href: str, digest: str) -> Mapping[str, Any] | None:
+    """The STAC asset of such a result, None where there is none."""
     href = item_href(output_href)
     if not (exists(href) and exists(output_href)):
-        return False
+        return None
     try:
-        return bool(json.loads(read_text(href))["properties"]["jeospark:digest"] == digest)
+        item = json.loads(read_text(href))
+        asset: Mapping[str, Any] = item["assets"]["data"]
+        return asset if item["properties"]["jeospark:digest"] == digest else None
     except (ValueError, KeyError, TypeError):
-        return False
+        return None
 
 
 def peak_mb() -> float:
@@ -75,8 +83,17 @@ def peak_mb() -> float:
 
 
 def _run(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
-    if is_published(unit.output_href, unit.digest):
-        return replace(base, status="skipped", href=unit.output_href)
+    known = _published(unit.output_href, unit.digest)
+    if known is not None:
+        # An attempt that was cut off may have left no other word of it.
+        valid = valid_share(known) * base.pixels
+        return replace(
+            base,
+            status="skipped",
+            href=unit.output_href,
+            pixels_valid=round(valid),
+            bytes_written=known.get("file:size", 0),
+        )
     rejects: tuple[Reject, ...] = ()
     while unit.items:
         try:

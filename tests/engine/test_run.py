@@ -71,6 +71,10 @@ def test_a_second_run_makes_nothing_again(done):
     assert (again.units, again.skipped, again.done) == (8, 8, 0)
     assert times(done.folder) == before
     assert summary(again).startswith("8 units: 8 skipped; ")
+    made, skipped = ([*ledger.rows(done.plan.job, each.attempt)] for each in (done.result, again))
+    assert {row.unit_id: (row.pixels_valid, row.bytes_written) for row in skipped} == {
+        row.unit_id: (row.pixels_valid, row.bytes_written) for row in made
+    }
     # How a unit stands is told by the attempt that made it.
     assert {outcome.status for outcome in ledger.latest(done.plan.job)} == {"done"}
 

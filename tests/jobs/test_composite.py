@@ -90,6 +90,7 @@ def test_a_killed_driver_leaves_nothing_half_done(spark, large, recipe, tmp_path
     assert (again.units, again.failed, again.done + again.skipped) == (128, 0, 128)
     assert again.skipped >= 5
     assert again.done > 0
+    assert all(outcome.pixels_valid for outcome in ledger.rows(again.job, again.attempt))
     # What ended before the driver was killed stands in the ledger, but for units that were between file and row.
     first, second = ledger.attempts(again.job)
     made = sum(outcome.status == "done" for attempt in (first, second) for outcome in ledger.rows(again.job, attempt))

@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from udfs.masks import bits_to_mask, classes_to_mask, dilate, dilate_numpy
+from udfs.masks import bits_to_mask, classes_to_mask, dilate, dilate_numpy, lookup
 
 RADII = st.one_of(st.integers(0, 6).map(float), st.floats(0, 6, allow_subnormal=False))
 
@@ -86,3 +86,12 @@ def test_bits(dtype):
 
 def test_numbers_that_are_not_finite_have_no_bits():
     assert not bits_to_mask(np.array([np.nan, np.inf], np.float32), bits=list(range(62))).any()
+
+
+@pytest.mark.parametrize("dtype", [np.uint8, np.uint16])
+def test_a_table_says_what_indexing_says(dtype):
+    random = np.random.default_rng(5)
+    table = random.random(np.iinfo(dtype).max + 1) < 0.5
+    numbers = random.integers(0, np.iinfo(dtype).max, (3, 20, 30), dtype, endpoint=True)
+    np.testing.assert_array_equal(lookup(numbers, table), table[numbers])
+    np.testing.assert_array_equal(lookup(numbers[:, 1::2, 3:], table), table[numbers[:, 1::2, 3:]])

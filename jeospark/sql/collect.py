@@ -1,0 +1,50 @@
+"""Rows of Spark as Arrow batches, as they come, so that a limit can end it."""
+
+from collections.abc import Iterator
+from typing import Any
+
+import pyarrow as pa
+from pyspark.errors import PySparkRuntimeError
+from pyspark.errors.exceptions.captured import unwrap_spark_exception
+from pyspark.sql import DataFrame
+from pyspark.sql.pandas.serializers import ArrowCollectSerializer
+from pyspark.sql.pandas.types import to_arrow_schema
+from pyspark.util import _load_from_socket
+
+from jeospark.sql.limits import Limits
+
+
+def collect(frame: DataFrame, limits: Limits) -> pa.Table:
+    """The rows of a frame in their order, as `toArrow` gives them.
+
+    Raises:
+        SqlLimitError: They are larger than allowed; what is not here yet is not fetched.
+    """
+    schema = to_arrow_schema(frame.schema)
+    batches, nbytes = [], 0
+    order: list[int] = []
+    for part in _parts(frame):
+        if isinstance(part, list):
+            order = part
+            continue
+        nbytes += part.nbytes
+        limits.check_bytes(nbytes)
+        batches.append(part)
+    if not batches:
+        return schema.empty_table()
+    return pa.Table.from_batches([batches[at] for at in order]).cast(schema)
+
+
+def _parts(frame: DataFrame) -> Iterator[Any]:
+    """Batches as tasks end, and at last their order."""
+    port, secret, server = frame._jdf.collectAsArrowToPython()  # noqa: SLF001 - what toArrow does, without waiting for all
+    broken: Exception | None = None
+    try:
+        yield from _load_from_socket((port, secret), ArrowCollectSerializer())  # type: ignore[no-untyped-call]
+    except (PySparkRuntimeError, pa.ArrowInvalid, EOFError) as error:
+        # What was sent is cut off: Spark knows why, and says so below.
+        broken = error
+    with unwrap_spark_exception():
+        server.getResult()
+    if broken is not None:
+        raise broken

@@ -1,0 +1,71 @@
+"""The one list of what a session of SQL gets."""
+
+from collections.abc import Callable, Iterable, Sequence
+
+from pyspark.sql import SparkSession
+
+from jeospark.errors import SqlError
+from jeospark.settings import Settings
+from jeospark.sql.catalog import catalog_tables
+from jeospark.sql.layers import layer_tables
+from jeospark.sql.outcomes import outcome_table
+from jeospark.sql.pixels.register import register_pixels
+from jeospark.sql.relation import Table, session_statements
+from jeospark.sql.roots import Roots
+from udfs.arrow import register as register_functions
+
+Extra = Callable[[SparkSession, str], None]
+"""Registers what is no view, such as a data source in Python; given the session and the catalogue's folder."""
+
+
+def _chip_functions(spark: SparkSession, _catalog: str) -> None:
+    register_functions(spark)
+
+
+EXTRAS: tuple[Extra, ...] = (register_pixels, _chip_functions)
+"""What sessions get beside tables; each checks `Roots` itself before it opens a file."""
+
+
+def tables(catalog: str, outputs: Sequence[str] = ()) -> list[Table]:
+    """All tables, in the order in which lists show them.
+
+    Args:
+        catalog: Folder of the catalogue.
+        outputs: Output folders of runs.
+
+    Raises:
+        SqlError: A layer or ledger cannot be read, or two tables have one name.
+        ForbiddenError: A table lies outside the allowed roots.
+    """
+    found = [*catalog_tables(catalog), outcome_table(outputs), *layer_tables(catalog)]
+    check_names(found)
+    Roots.load(Settings.load()).check_tables(found)
+    return found
+
+
+def check_names(found: Iterable[Table]) -> None:
+    """Make sure that no table hides another.
+
+    Raises:
+        SqlError: Two have one name.
+    """
+    seen: dict[str, str] = {}
+    for table in found:
+        if table.name in seen:
+            what = f"'{table.summary}' and '{seen[table.name]}' would both be called {table.name}"
+            raise SqlError(what, remedy="Give the layer another name.")
+        seen[table.name] = table.summary
+
+
+def register(spark: SparkSession, found: Iterable[Table], catalog: str) -> None:
+    """Make tables and extras known to a session, in place of those of the same name; no job runs.
+
+    Args:
+        spark: A session with Sedona.
+        found: See `tables`.
+        catalog: Folder of the catalogue.
+    """
+    for statement in session_statements(found):
+        spark.sql(statement)
+    for extra in EXTRAS:
+        extra(spark, catalog)

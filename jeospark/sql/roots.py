@@ -1,0 +1,79 @@
+"""Allowed roots: the folders outside which SQL reaches no file."""
+
+import os
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from pathlib import Path
+
+from jeospark.errors import ForbiddenError, SettingError
+from jeospark.settings import Settings
+from jeospark.sql.relation import Table
+
+VARIABLE = "JEOSPARK_ALLOWED_ROOTS"
+_LITERAL = re.compile(r"(?:[^\\*?\[\]{}]|\\.)*")
+
+
+@dataclass(frozen=True, slots=True)
+class Roots:
+    """The folders in which SQL may read; empty for everywhere."""
+
+    folders: tuple[str, ...] = ()
+
+    @classmethod
+    def load(cls, settings: Settings) -> "Roots":
+        """The roots of the settings, a list as in PATH.
+
+        Raises:
+            SettingError: One is no absolute path.
+        """
+        given = [part for part in settings.allowed_roots.split(os.pathsep) if part]
+        for part in given:
+            if not part.startswith("/"):
+                raise SettingError(
+                    f"'{part}' is no absolute path", where=VARIABLE, remedy="Give full paths of folders."
+                )
+        return cls(tuple(os.path.realpath(part) for part in given))
+
+    def __bool__(self) -> bool:
+        return bool(self.folders)
+
+    def holds(self, path: str) -> bool:
+        """True where a path or `file:` URL lies inside, wherever links lead."""
+        place = re.sub(r"^file:(//)?(?=/)", "", path)
+        if re.match(r"\w[\w+.-]*:", place):
+            return False
+        real = Path(os.path.realpath(place))
+        return not self or any(real.is_relative_to(folder) for folder in self.folders)
+
+    def check(self, path: str) -> None:
+        """Make sure that a path lies inside.
+
+        Raises:
+            ForbiddenError: It does not.
+        """
+        if self and not self.holds(path):
+            remedy = f"They are {', '.join(self.folders)}; an operator can change {VARIABLE}."
+            raise ForbiddenError("the file is outside the allowed roots", where=path, remedy=remedy)
+
+    def check_pattern(self, pattern: str) -> None:
+        """Make sure that all a pattern of Hadoop can match lies inside, but for what links lead to.
+
+        Raises:
+            ForbiddenError: It does not.
+        """
+        literal = _LITERAL.match(pattern)
+        certain = literal[0] if literal else ""
+        if ".." in pattern[len(certain) :]:
+            self.check(f"{pattern} (a pattern that goes up)" if self else "")
+        whole = certain if len(certain) == len(pattern) else certain.rpartition("/")[0]
+        self.check(re.sub(r"\\(.)", r"\1", whole) or "/")
+
+    def check_tables(self, tables: Iterable[Table]) -> None:
+        """Make sure that the files of tables lie inside.
+
+        Raises:
+            ForbiddenError: Some do not.
+        """
+        for path in sorted({files.path for table in tables for files in table.files}):
+            self.check_pattern(path)

@@ -1,0 +1,107 @@
+"""A Spark session that knows Sedona's functions and jeospark's tables."""
+
+import logging
+import os
+from collections.abc import Mapping, Sequence
+
+from pyspark import SparkContext
+from pyspark.sql import SparkSession
+
+from jeospark.engine.jars import sedona_jars
+from jeospark.engine.session import spark_session
+from jeospark.errors import SedonaError
+from jeospark.settings import Settings
+from jeospark.sql.guard import settle
+from jeospark.sql.registry import register, tables
+from jeospark.sql.roots import Roots
+
+SEDONA = {
+    "spark.sql.extensions": "org.apache.sedona.sql.SedonaSqlExtensions",
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+    "spark.kryo.registrator": "org.apache.sedona.core.serde.SedonaKryoRegistrator",
+}
+"""What a session needs from its start, beside the jars."""
+
+_QUIET = ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager")
+"""Loggers of the JVM that print a page for each task that fails; the error that is raised says it in a line."""
+
+
+def session(
+    catalog: str | None = None,
+    *,
+    outputs: Sequence[str] = (),
+    app_name: str = "jeospark sql",
+    config: Mapping[str, str] | None = None,
+) -> SparkSession:
+    """The running session, or a new one, with Sedona's functions and all tables registered.
+
+    Tables are temporary views: `collections`, `items`, `assets`, `bands`, `outcomes`, and one for each vector layer.
+    Call it again to see what was added to the catalogue since.
+
+    Args:
+        catalog: Folder of the catalogue; None for that of the settings.
+        outputs: Output folders of runs, whose ledgers become `outcomes`.
+        app_name: What the cluster's pages call it.
+        config: Spark properties for a new session.
+
+    Raises:
+        SedonaError: Sedona's jars cannot be had, or the running session was started without them.
+        JavaError: No Java that Spark can use.
+        SqlError: A layer or ledger cannot be read.
+        ForbiddenError: A table lies outside the allowed roots.
+    """
+    # Made first: what is wrong in the catalogue is told before Spark takes its seconds to start.
+    settings = Settings.load()
+    root = catalog or settings.catalog
+    found = tables(root, outputs)
+    spark = sedona_session(app_name, config)
+    register(spark, found, root)
+    settle(spark, Roots.load(settings))
+    return spark
+
+
+def sedona_session(app_name: str, config: Mapping[str, str] | None = None) -> SparkSession:
+    """The running session, or a new one, with Sedona's functions.
+
+    Args:
+        app_name: What the cluster's pages call it.
+        config: Spark properties that override the defaults.
+
+    Raises:
+        SedonaError: See `session`.
+        JavaError: No Java that Spark can use.
+    """
+    # Sedona tells its makers of each start, over the network, unless this is set.
+    os.environ.setdefault("DO_NOT_TRACK", "true")
+    running = SparkContext._active_spark_context is not None  # noqa: SLF001 - there is no other way to ask
+    given = dict(config or {})
+    spark = spark_session(app_name, given if running else {**sedona_config(), **given})
+    if not knows_sedona(spark):
+        raise SedonaError(
+            "the running Spark session was started without Sedona",
+            remedy="Stop it (`spark.stop()`) and call jeospark.sql.session() first, or submit with conf/sql.conf.",
+        )
+    _silence(spark)
+    return spark
+
+
+def sedona_config() -> dict[str, str]:
+    """Spark properties that bring Sedona into a session that is about to start.
+
+    Raises:
+        SedonaError: Sedona's jars cannot be had.
+    """
+    return {**SEDONA, "spark.jars": ",".join(sedona_jars())}
+
+
+def knows_sedona(spark: SparkSession) -> bool:
+    """True where a session has Sedona's functions."""
+    return spark.catalog.functionExists("ST_GeomFromWKB")
+
+
+def _silence(spark: SparkSession) -> None:
+    """Errors of queries are told once, in a line: neither as JSON by Python nor as pages by the JVM."""
+    logging.getLogger("SQLQueryContextLogger").setLevel(logging.CRITICAL)
+    loggers = spark._jvm.org.apache.logging.log4j  # type: ignore[union-attr]  # noqa: SLF001
+    for name in _QUIET:
+        loggers.core.config.Configurator.setLevel(name, loggers.Level.OFF)
