@@ -1,0 +1,102 @@
+"""Zonal statistics on an executor: shares of a plan's units in, and how many ended in which way out."""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, replace
+
+import pyarrow as pa
+
+from jeospark.engine import ledger
+from jeospark.engine.job import Job
+from jeospark.engine.worker import ENDINGS, Shift
+from jeospark.errors import OutputError
+from jeospark.model import Outcome, Unit
+from jeospark.raster.env import gdal_environment
+from jeospark.storage.publish import exists
+from jeospark.storage.tables import open_table
+from jeospark.task.memory import MIB
+from jeospark.task.program import program
+from jeospark.task.zonal import ZonalOrders, zonal_unit
+from jeospark.task.zonal_place import PLACED
+from jeospark.task.zonal_table import Limits
+from jeospark.task.zonal_tile import TileZones, tile_zones
+from jeospark.tiling.extent import PixelExtent
+
+Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
+ZONES = "zones"
+"""Folder of placed zones in the output folder, by attempt."""
+PARTS = "parts"
+"""Folder of the units' rows."""
+COVERAGE_SHARE = 4
+"""The part of a worker's memory that coverage may take is one in so many."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class ZonalShift(Shift):
+    """What the tasks of an attempt have in common; travels to the workers."""
+
+    method: int
+    """A value of `udfs.coverage.METHODS`."""
+    limits: Limits
+    by_observation: bool
+    """See `jeospark.task.zonal.ZonalOrders`."""
+
+
+def placed_path(job: Job, attempt: str, tile: str) -> str:
+    """Where the zones of a tile lie."""
+    return job.path(ZONES, attempt, f"{tile}.parquet")
+
+
+def mapper(shift: ZonalShift) -> Mapper:
+    """The function that Spark maps over batches of task numbers; it gives `ENDINGS`."""
+
+    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        orders = ZonalOrders(
+            program=program(shift.job.recipe, shift.bands),
+            settings=shift.settings,
+            skip_bad_assets=shift.job.skip_bad_assets,
+            by_observation=shift.by_observation,
+            limits=shift.limits,
+        )
+        with gdal_environment(shift.settings):
+            for batch in batches:
+                for task in batch.column(0).to_pylist():
+                    yield _recorded(shift, task, list(_outcomes(shift, task, orders)))
+
+    return run
+
+
+def _outcomes(shift: ZonalShift, task: int, orders: ZonalOrders) -> Iterator[Outcome]:
+    """The units of a task; those of a tile follow each other, and share its zones."""
+    tile, zones = None, None
+    for unit in shift.folder.read(*shift.share(task)):
+        if unit.tile != tile:
+            tile, zones = unit.tile, _zones(shift, unit)
+        if zones is None:
+            yield Outcome(unit_id=unit.unit_id, tile=unit.tile, period=unit.period, status="empty")
+        else:
+            href = shift.job.path(PARTS, unit.tile, f"{unit.tile}_{unit.period}.parquet")
+            yield zonal_unit(replace(unit, output_href=href), zones, orders)
+
+
+def _zones(shift: ZonalShift, unit: Unit) -> TileZones | None:
+    """The zones of a unit's tile; None where it has none."""
+    path = placed_path(shift.job, shift.attempt, unit.tile)
+    if not exists(path):
+        return None
+    with open_table(path) as file:
+        placed = file.read(PLACED.names)
+    memory = shift.settings.worker_memory_mb * MIB // COVERAGE_SHARE
+    extent = PixelExtent(crs=unit.crs, transform=unit.transform, shape=unit.shape)
+    return tile_zones(placed, extent, shift.method, memory)
+
+
+def _recorded(shift: ZonalShift, task: int, outcomes: list[Outcome]) -> pa.RecordBatch:
+    unrecorded = None
+    try:
+        ledger.write_part(shift.job, shift.attempt, task, outcomes)
+    except OutputError as error:
+        unrecorded = str(error)
+    counts = Counter(outcome.status for outcome in outcomes)
+    rows = [{"status": status, "units": count, "unrecorded": unrecorded} for status, count in counts.items()]
+    return pa.RecordBatch.from_pylist(rows, schema=ENDINGS)

@@ -1,0 +1,225 @@
+"""Zones on the tiles of a grid, in the CRS of each tile; no pixel of a zone counts in two tiles."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import numpy as np
+import pyarrow as pa
+import shapely
+from numpy.typing import NDArray
+
+from jeospark.errors import ZoneOutsideError
+from jeospark.grid import Grid
+from jeospark.task.zonal_project import lonlat, reprojected
+from jeospark.task.zonal_zones import Geometries, Usable, rejects_of, usable
+from jeospark.tiling.extent import PixelExtent
+from jeospark.tiling.regular import RegularTiling
+from udfs.coverage import FRACTIONAL, cover
+from udfs.rings import FULL, Rings, boxes, first_pixel, lattice
+
+PLACED = pa.schema(
+    [
+        pa.field("tile", pa.string()),
+        pa.field("zone", pa.string()),
+        # In the tile's CRS.
+        pa.field("geometry", pa.binary()),
+        # What the whole zone covers, in pixels.
+        pa.field("pixels", pa.float64()),
+        # Of the plan, that the zone meets: where it is 1, the tile knows all of the zone.
+        pa.field("tiles", pa.int32()),
+    ]
+)
+"""One row a zone and tile that it meets."""
+REACH = 2.0
+"""Pixels around a tile within which a zone is looked at: footprints are placed in degrees, which is not exact."""
+_STRIP = 1 << 20
+"""Pixels covered at once when a whole zone is counted."""
+
+Pair = tuple[int, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Ground:
+    """Where zones may count."""
+
+    grid: Grid
+    planned: Mapping[str, PixelExtent]
+    """Tiles of the plan, and what of them its units make."""
+    method: int = FRACTIONAL
+    """A value of `udfs.coverage.METHODS`."""
+    known: dict[str, PixelExtent] = field(default_factory=dict)
+    """Whole tiles, as they are asked for."""
+
+    def tile(self, name: str) -> PixelExtent:
+        """The whole tile."""
+        if name not in self.known:
+            self.known[name] = self.grid.extent(name)
+        return self.known[name]
+
+
+def place_zones(
+    batch: pa.RecordBatch | pa.Table, crs: str, ground: Ground, repeats: frozenset[str] = frozenset()
+) -> tuple[pa.RecordBatch, pa.RecordBatch]:
+    """Place zones on the tiles of a plan.
+
+    Where tiles overlap, a zone counts in the first by name that holds all of it; one that none holds is cut, and each
+    piece counts in the first tile that has it. Tiles of the plan come before all others.
+
+    Args:
+        batch: Rows of `zonal_zones.ZONES`.
+        crs: Theirs; x comes before y. In degrees, a zone over the antimeridian is in two parts.
+        ground: Where they may count.
+        repeats: Ids that several zones have.
+
+    Returns:
+        Rows of `PLACED`, and of `zonal_zones.REJECTS`.
+    """
+    given = usable(batch, repeats)
+    if not len(given.zones):
+        return pa.RecordBatch.from_pylist([], schema=PLACED), given.rejects
+    tiling = ground.grid.tiling
+    shapes = _regular(given, crs, ground) if isinstance(tiling, RegularTiling) else _overlapping(given, crs, ground)
+    rows, lost = _rows(given, shapes, ground)
+    outside = [(given.zones[at], ZoneOutsideError, "the zone meets no pixel of the plan") for at in lost]
+    rejects = pa.concat_batches([given.rejects, rejects_of(outside)])
+    return rows, rejects
+
+
+def rings_of(geometries: Geometries, extent: PixelExtent) -> Rings:
+    """Put polygons in the CRS of a tile on the lattice of its pixels."""
+    a, _, c, _, e, f = extent.transform
+    parts, zone = shapely.get_parts(geometries, return_index=True)
+    lines, part = shapely.get_rings(parts, return_index=True)
+    points, sizes = shapely.get_coordinates(lines), shapely.get_num_coordinates(lines)
+    return Rings(
+        x=lattice(points[:, 0], a, c),
+        y=lattice(points[:, 1], e, f),
+        rings=np.append(0, np.cumsum(sizes, dtype=np.int64)),
+        holes=np.append(False, part[1:] == part[:-1]) if len(part) else np.empty(0, np.bool_),
+        zones=np.searchsorted(zone[part], np.arange(len(geometries) + 1)).astype(np.int64),
+    )
+
+
+def box_of(extent: PixelExtent) -> NDArray[np.int64]:
+    """First row, first column, last row + 1, last column + 1 of a tile, as `udfs.rings.boxes` counts."""
+    a, _, c, _, e, f = extent.transform
+    row, col = first_pixel(e, f), first_pixel(a, c)
+    return np.array([row, col, row + extent.shape[0], col + extent.shape[1]], np.int64)
+
+
+def _regular(given: Usable, crs: str, ground: Ground) -> dict[Pair, shapely.Geometry]:
+    """Whole zones on the tiles of the plan that their boxes meet; tiles do not overlap."""
+    if not ground.planned:
+        return {}
+    some = next(iter(ground.planned.values()))
+    shapes = reprojected(given.geometries, crs, some.crs, min(abs(some.transform[0]), abs(some.transform[4])))
+    found = np.flatnonzero(np.isfinite(shapely.bounds(shapes)).all(axis=1))
+    tree = shapely.STRtree([shapely.box(*extent.bounds) for extent in ground.planned.values()])
+    names = list(ground.planned)
+    met, tile = tree.query(shapes[found])
+    return {(int(found[at]), names[place]): shapes[found[at]] for at, place in zip(met, tile.tolist(), strict=True)}
+
+
+def _overlapping(given: Usable, crs: str, ground: Ground) -> dict[Pair, shapely.Geometry]:
+    """Zones, or the pieces of them, on all tiles that they meet."""
+    pixel = float(next(iter(ground.planned.values())).transform[0]) if ground.planned else 10.0
+    degrees = lonlat(given.geometries, crs)
+    known = np.flatnonzero(np.isfinite(shapely.bounds(degrees)).all(axis=1))
+    nowhere: list[str | None] = [None] * len(known)
+    at, names = ground.grid.assign(shapely.to_wkb(degrees[known]), nowhere, margin=REACH * pixel)
+    pairs = list(zip(known[at].tolist(), names.tolist(), strict=True))
+    shapes: dict[Pair, shapely.Geometry] = {}
+    for target in sorted({ground.tile(name).crs for _, name in pairs}):
+        here = [pair for pair in pairs if ground.tile(pair[1]).crs == target]
+        zones = sorted({zone for zone, _ in here})
+        there = dict(zip(zones, reprojected(given.geometries[zones], crs, target, pixel), strict=True))
+        shapes.update({pair: there[pair[0]] for pair in here})
+    return _shared(shapes, ground)
+
+
+def _shared(shapes: dict[Pair, shapely.Geometry], ground: Ground) -> dict[Pair, shapely.Geometry]:
+    """Leave each zone to one tile, or cut it."""
+    by_zone: dict[int, list[str]] = {}
+    for zone, name in shapes:
+        by_zone.setdefault(zone, []).append(name)
+    shared: dict[Pair, shapely.Geometry] = {}
+    for zone, names in by_zone.items():
+        order = sorted(names, key=lambda name: (name not in ground.planned, name))
+        whole = next((name for name in order if _holds(ground.tile(name), shapes[zone, name])), None)
+        if whole is not None:
+            shared[zone, whole] = shapes[zone, whole]
+            continue
+        for rank, name in enumerate(order):
+            piece = _piece(shapes[zone, name], ground.tile(name), [ground.tile(other) for other in order[:rank]])
+            if not piece.is_empty:
+                shared[zone, name] = piece
+    return shared
+
+
+def _holds(extent: PixelExtent, shape: shapely.Geometry) -> bool:
+    x0, y0, x1, y1 = extent.bounds
+    west, south, east, north = shape.bounds
+    return bool(x0 <= west and y0 <= south and east <= x1 and north <= y1)
+
+
+def _piece(shape: shapely.Geometry, extent: PixelExtent, before: list[PixelExtent]) -> shapely.Geometry:
+    """What of a zone lies in a tile, and in none of those before."""
+    piece = shapely.intersection(shape, shapely.box(*extent.bounds))
+    for other in before:
+        outline = np.array([shapely.box(*other.bounds)], dtype=object)
+        piece = shapely.difference(piece, reprojected(outline, other.crs, extent.crs, abs(extent.transform[0]))[0])
+    polygons = [part for part in shapely.get_parts(piece) if part.geom_type == "Polygon" and part.area > 0]
+    return shapely.MultiPolygon(polygons)
+
+
+def _rows(
+    given: Usable, shapes: Mapping[Pair, shapely.Geometry], ground: Ground
+) -> tuple[pa.RecordBatch, NDArray[np.int64]]:
+    """Rows of `PLACED`, and which zones have none."""
+    pairs = list(shapes)
+    zone = np.array([pair[0] for pair in pairs], np.int64)
+    pixels, meets = np.zeros(len(given.zones)), np.zeros(len(pairs), np.bool_)
+    counted: set[int] = set()
+    regular = isinstance(ground.grid.tiling, RegularTiling)
+    for name in sorted({pair[1] for pair in pairs}):
+        here = np.array([at for at, pair in enumerate(pairs) if pair[1] == name])
+        rings = rings_of(np.array([shapes[pairs[at]] for at in here], dtype=object), ground.tile(name))
+        # On a regular grid the shape is the whole zone, whichever tile it is looked at in.
+        fresh = np.array([not regular or int(zone[at]) not in counted for at in here])
+        counted.update(zone[here].tolist())
+        pixels[zone[here[fresh]]] += _counted(rings.take(np.flatnonzero(fresh)), ground.method)
+        if name in ground.planned:
+            meets[here] = _meets(boxes(rings), box_of(ground.planned[name]))
+    kept = np.flatnonzero(meets)
+    tiles = np.bincount(zone[kept], minlength=len(given.zones))
+    columns = [
+        [pairs[at][1] for at in kept],
+        given.zones[zone[kept]],
+        shapely.to_wkb(np.array([shapes[pairs[at]] for at in kept], dtype=object)),
+        pixels[zone[kept]],
+        tiles[zone[kept]],
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, PLACED, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=PLACED), np.flatnonzero(tiles == 0)
+
+
+def _meets(found: NDArray[np.int64], box: NDArray[np.int64]) -> NDArray[np.bool_]:
+    return np.asarray((found[:, :2] < box[2:]).all(axis=1) & (found[:, 2:] > box[:2]).all(axis=1))
+
+
+def _counted(rings: Rings, method: int) -> NDArray[np.float64]:
+    """Pixels that zones cover in all, to the last bit what their parts add up to."""
+    totals, found = np.zeros(len(rings)), boxes(rings)
+    large = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1]) > _STRIP
+    small = np.flatnonzero(~large)
+    if len(small):
+        top, left = found[small, :2].min(axis=0).tolist()
+        bottom, right = found[small, 2:].max(axis=0).tolist()
+        totals[small] = cover(rings.take(small), (top, left), (bottom - top, right - left), method).totals() / FULL
+    for at in np.flatnonzero(large).tolist():
+        top, left, bottom, right = found[at].tolist()
+        one, step = rings.take(np.array([at])), max(_STRIP // (right - left), 1)
+        for row in range(top, bottom, step):
+            shape = (min(step, bottom - row), right - left)
+            totals[at] += cover(one, (row, left), shape, method).totals()[0] / FULL
+    return totals

@@ -1,0 +1,48 @@
+"""Zonal statistics of a recipe: `spark-submit jobs/zonal.py RECIPE ZONES --output FOLDER`."""
+
+import argparse
+import sys
+from pathlib import Path
+
+from jeospark.errors import JeosparkError
+from jeospark.lab.recipe import Recipe
+from jeospark.lab.zonal import read_zones, zonal
+from udfs.coverage import METHODS
+
+
+def parse_arguments() -> argparse.Namespace:
+    """Read the command line."""
+    parser = argparse.ArgumentParser(description="Count, mean, sd, quantiles … of a recipe's pixels by zone.")
+    parser.add_argument("recipe", type=Path, help="JSON file of the process graph")
+    parser.add_argument("zones", help="GeoParquet file of polygons, or a folder of them")
+    parser.add_argument("--output", required=True, help="folder of the results, one a recipe")
+    parser.add_argument("--zone", default="zone", help="column of the zones' ids (default: %(default)s)")
+    parser.add_argument("--crs", help="CRS of the zones (default: what the file says)")
+    parser.add_argument("--coverage", default="fractional", choices=METHODS, help="which pixels count")
+    parser.add_argument("--min-pixels", type=float, default=0.0, help="usable pixels below which results are null")
+    parser.add_argument("--min-valid-share", type=float, default=0.0, help="share of them below which they are")
+    parser.add_argument("--histogram", action="append", default=[], metavar="BAND", help="count the values of a band")
+    parser.add_argument("--grid", default="native", help="mgrs, webmercator:12, CRS:resolution:rowsxcols:x,y, native")
+    parser.add_argument("--catalog", help="folder of the catalogue (default: JEOSPARK_CATALOG)")
+    parser.add_argument("--title", default="", help="name of the product")
+    parser.add_argument("--max-error-ratio", type=float, default=0.0, help="share of units that may fail")
+    parser.add_argument("--skip-bad-assets", action="store_true", help="leave items with a bad asset out of a unit")
+    return parser.parse_args()
+
+
+def main() -> int:
+    """Run; returns the exit code: 0, 1 where too many units failed, 2 where the run could not start."""
+    arguments = vars(parse_arguments())
+    try:
+        table, crs = read_zones(arguments.pop("zones"), arguments["zone"], arguments.pop("crs"))
+        recipe = Recipe.from_json(arguments.pop("recipe"))
+        result = zonal(recipe, table, arguments.pop("output"), crs=crs, **{**arguments, "zone": "zone"})
+    except JeosparkError as error:
+        print(f"{type(error).__name__}: {error}", file=sys.stderr)
+        return 2
+    print(result.text)
+    return 0 if result.ok else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,96 @@
+import numpy as np
+import pyarrow.compute as pc
+import pytest
+import shapely
+from pyproj import Transformer
+
+from jeospark.grid import BBox, Grid
+from jeospark.task.zonal_place import Ground, place_zones
+from jeospark.task.zonal_project import reprojected
+
+MGRS = Grid.parse("mgrs:60")
+LOWER, UPPER = "29UNU", "29UNV"
+
+
+@pytest.fixture
+def ground():
+    """Tiles 29UNU and 29UNV; they overlap by 9.8 km, from 5,890,200 to 5,900,040 m north."""
+    return Ground(MGRS, {tile: MGRS.extent(tile) for tile in (LOWER, UPPER)})
+
+
+def box(south, north, west=540_000.0, east=543_000.0):
+    return shapely.box(west, south, east, north)
+
+
+def tiles_of(rows, zone):
+    return rows.filter(pc.field("zone") == zone).to_pylist()
+
+
+def test_a_zone_counts_once_where_tiles_overlap(ground, zone_rows):
+    zones = [
+        ("both", box(5_893_000, 5_896_000)),
+        ("upper", box(5_896_000, 5_910_000)),
+        ("lower", box(5_870_000, 5_896_000)),
+        ("across", box(5_880_000, 5_910_000)),
+    ]
+    rows, rejects = place_zones(zone_rows(zones), "EPSG:32629", ground)
+    assert rejects.num_rows == 0
+    placed = {(row["zone"], row["tile"]): row for row in rows.to_pylist()}
+    # The first by name that holds all of it; what none holds is cut.
+    assert sorted(placed) == [("across", LOWER), ("across", UPPER), ("both", LOWER), ("lower", LOWER), ("upper", UPPER)]
+    pieces = [shapely.from_wkb(placed["across", tile]["geometry"]) for tile in (LOWER, UPPER)]
+    assert shapely.intersection(*pieces).area == 0
+    assert shapely.union_all(pieces).equals(zones[3][1])
+    assert {row["tiles"] for row in placed.values()} == {1, 2}
+    for name, shape in zones:
+        assert all(row["pixels"] == pytest.approx(shape.area / 3600, rel=1e-7) for row in tiles_of(rows, name))
+
+
+def test_tiles_without_units_take_nothing_from_those_with(zone_rows):
+    ground = Ground(MGRS, {UPPER: MGRS.extent(UPPER)})
+    places = {"both": (5_893_000, 5_896_000), "below": (5_850_000, 5_860_000), "across": (5_880_000, 5_910_000)}
+    zones = zone_rows([(name, box(*place)) for name, place in places.items()])
+    rows, rejects = place_zones(zones, "EPSG:32629", ground)
+    found = {(row["zone"], row["tile"], row["tiles"]) for row in rows.to_pylist()}
+    assert found == {("both", UPPER, 1), ("across", UPPER, 1)}
+    assert [(row["zone"], row["error"]) for row in rejects.to_pylist()] == [("below", "ZoneOutsideError")]
+    # All of the zone is its size, though a part has no pixels.
+    assert tiles_of(rows, "across")[0]["pixels"] == pytest.approx(3000 * 30_000 / 3600, rel=1e-7)
+
+
+def test_a_zone_across_utm_zones_is_cut_between_them(zone_rows):
+    """At 52.5° N, 12° W is where zone 28 meets zone 29."""
+    tiles = MGRS.tiles_over(BBox(west=-13.4, south=52.2, east=-8.9, north=52.8))
+    ground = Ground(MGRS, {tile: MGRS.extent(tile) for tile in tiles})
+    zone = shapely.segmentize(shapely.box(-13.3, 52.3, -9.0, 52.7), 0.01)
+    rows, _ = place_zones(zone_rows([("wide", zone)]), "OGC:CRS84", ground)
+    codes = {ground.tile(tile).crs for tile in rows.column("tile").to_pylist()}
+    assert codes == {"EPSG:32628", "EPSG:32629"}
+    pieces = [
+        reprojected(np.array([shapely.from_wkb(row["geometry"])]), ground.tile(row["tile"]).crs, "EPSG:3035", 60.0)[0]
+        for row in rows.to_pylist()
+    ]
+    whole = reprojected(np.array([zone]), "OGC:CRS84", "EPSG:3035", 60.0)[0]
+    assert sum(piece.area for piece in pieces) == pytest.approx(whole.area, rel=1e-6)
+    assert shapely.union_all(pieces).symmetric_difference(whole).area < 1e-5 * whole.area
+
+
+def test_edges_follow_their_true_course():
+    turn = Transformer.from_crs("OGC:CRS84", "EPSG:3035", always_xy=True).transform
+    shape = shapely.Polygon([(-10, 40), (30, 41), (25, 65), (-8, 60)], [[(0, 50), (10, 50), (5, 55)]])
+    found = reprojected(np.array([shape]), "OGC:CRS84", "EPSG:3035", 10.0)[0]
+    fine = shapely.transform(shapely.segmentize(shape, 0.2), turn, interleaved=False)
+    edges = found.boundary
+    shapely.prepare(edges)
+    assert shapely.dwithin(edges, shapely.points(shapely.get_coordinates(fine)), 0.05).all()
+    small = shapely.box(10.0, 50.0, 10.001, 50.001)
+    assert shapely.get_num_coordinates(reprojected(np.array([small]), "OGC:CRS84", "EPSG:32632", 10.0)[0]) == 5
+
+
+def test_zones_without_a_place_are_named(zone_rows):
+    grid = Grid.parse("EPSG:3035:10:100x100:0,0")
+    ground = Ground(grid, {"r0000c0000": grid.extent("r0000c0000")})
+    zones = [("pole", shapely.box(0, -95, 10, -89)), ("far", shapely.box(170, -60, 171, -59))]
+    rows, rejects = place_zones(zone_rows(zones), "OGC:CRS84", ground)
+    assert rows.num_rows == 0
+    assert {row["error"] for row in rejects.to_pylist()} == {"ZoneOutsideError"}
