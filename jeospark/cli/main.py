@@ -9,6 +9,8 @@ from jeospark.cli.catalog import ingest, items
 from jeospark.cli.inspect import doctor, processes
 from jeospark.cli.results import ledger, report
 from jeospark.cli.runs import plan, resume, run
+from jeospark.cli.sql import sql
+from jeospark.cli.vectors import vectors
 from jeospark.cli.view import preview
 from jeospark.errors import JeosparkError
 
@@ -27,7 +29,7 @@ class Commands(click.Group):
         try:
             return super().invoke(ctx)
         except JeosparkError as error:
-            click.echo(f"{type(error).__name__}: {error}", err=True)
+            click.echo("\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]), err=True)
             sys.exit(USAGE_ERROR)
 
 
@@ -40,5 +42,5 @@ def main() -> None:
     """
 
 
-for command in (doctor, ingest, items, plan, run, resume, ledger, report, preview, processes):
+for command in (doctor, ingest, items, plan, run, resume, ledger, report, preview, processes, sql, vectors):
     main.add_command(command)

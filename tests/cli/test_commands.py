@@ -13,7 +13,9 @@ import jeospark
 from jeospark.cli import main
 from jeospark.lab.recipe import load_collection
 
-COMMANDS = ["doctor", "ingest", "items", "ledger", "plan", "preview", "processes", "report", "resume", "run"]
+COMMANDS = [
+    "doctor", "ingest", "items", "ledger", "plan", "preview", "processes", "report", "resume", "run", "sql", "vectors",
+]  # fmt: skip
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ for module in pkgutil.walk_packages(getattr(root, "__path__", []), root.__name__
     importlib.import_module(module.name)
 print(json.dumps(sorted(sys.modules)))
 """
-ABOVE_TASK = ("pyspark", "jeospark.engine", "jeospark.cli", "jeospark.report")
+ABOVE_TASK = ("pyspark", "sedona", "jeospark.engine", "jeospark.sql", "jeospark.cli", "jeospark.report")
 FORBIDDEN = {
     "udfs": ("jeospark", "rasterio", "pyspark", "pyarrow", "pandas"),
     "jeospark.errors": ("numpy", "rasterio", "pyspark", "pandas"),
@@ -27,6 +27,9 @@ FORBIDDEN = {
     "jeospark.raster": ("pandas", "jeospark.catalog", "jeospark.recipe", "jeospark.task", *ABOVE_TASK),
     "jeospark.storage": ("pandas", "jeospark.catalog", "jeospark.recipe", "jeospark.raster", *ABOVE_TASK),
     "jeospark.task": ("pandas", *ABOVE_TASK),
+    "jeospark.engine": ("sedona", "jeospark.sql", "jeospark.lab"),
+    "jeospark.vector": ("IPython", "jeospark.sql", "jeospark.cli", "jeospark.lab"),
+    "jeospark.sql": ("IPython", "jeospark.cli", "jeospark.lab"),
     "jeospark.planning": ("pandas", "rasterio", "jeospark.task", *ABOVE_TASK),
 }
 

@@ -1,0 +1,1 @@
+"""Ships by their AIS positions: tracks, calls at ports, encounters, presence."""

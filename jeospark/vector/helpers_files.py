@@ -1,0 +1,106 @@
+"""Layers from the registry or from GeoParquet files, and results as GeoParquet, published whole."""
+
+import json
+import shutil
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from pyproj import CRS
+from pyspark.sql import DataFrame, SparkSession
+
+from jeospark.errors import LayerNotFoundError, OutputTakenError, VectorSourceError
+from jeospark.storage.publish import attempt_path, check_writable, output_error
+from jeospark.vector.crs import authority_code
+from jeospark.vector.helpers_geometry import code_of, column, geometry_columns, srid_of, srid_of_code, st
+from jeospark.vector.layers import Layers
+
+
+def source_path(source: str, catalog: str) -> Path:
+    """Where the files of a layer lie.
+
+    Args:
+        source: Name of a layer of the catalogue, or path of a GeoParquet file or folder.
+        catalog: Folder of the catalogue.
+
+    Raises:
+        LayerNotFoundError: It is neither.
+    """
+    if Path(source).exists():
+        return Path(source).absolute()
+    try:
+        return Path(Layers(catalog).path(source)).absolute()
+    except LayerNotFoundError as error:
+        remedy = f"{error.remedy} Or give the path of a GeoParquet file or folder."
+        raise LayerNotFoundError(error.what, where=error.where, remedy=remedy) from error
+
+
+def read_layer(spark: SparkSession, path: Path) -> DataFrame:
+    """A layer, its geometries with the SRID of the CRS that its files state.
+
+    Args:
+        spark: A session with Sedona.
+        path: A GeoParquet file, or a folder of files of one schema.
+
+    Raises:
+        LayerCrsError: Its CRS has no code of EPSG or ESRI.
+        VectorSourceError: It is no GeoParquet.
+    """
+    srids = _srids(path)
+    frame = spark.read.format("geoparquet").load(str(path))
+    marked = {name: st("ST_SetSRID", column(name), srid) for name, srid in srids.items() if srid}
+    return frame.withColumns(marked) if marked else frame
+
+
+def _srids(path: Path) -> dict[str, int]:
+    file = path if path.is_file() else next(iter(sorted(path.rglob("*.parquet"))), path)
+    try:
+        schema = pq.read_schema(file)
+        described: dict[str, Any] = json.loads((schema.metadata or {})[b"geo"])["columns"]
+    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+        remedy = "Make a layer of it with `jeospark vectors add`."
+        raise VectorSourceError("not GeoParquet", where=str(path), remedy=remedy) from error
+    return {name: _srid(each) for name, each in described.items() if name in schema.names}
+
+
+def _srid(described: dict[str, Any]) -> int:
+    # Absent means OGC:CRS84, null means unknown (GeoParquet 1.1, "crs").
+    crs = described.get("crs", "OGC:CRS84")
+    if crs is None:
+        return 0
+    known = CRS.from_user_input(crs)
+    return srid_of_code(authority_code(known) or known.to_wkt())
+
+
+def write_layer(frame: DataFrame, output: str, *, srid: int | None = None) -> int:
+    """Publish a DataFrame as a folder of GeoParquet (Parquet where it has no geometry); returns the number of rows.
+
+    Args:
+        frame: At most one CRS in it.
+        output: Folder that is not there yet.
+        srid: Of its geometries; None to look.
+
+    Raises:
+        LayerCrsError: The geometries have no CRS, or several.
+        OutputTakenError: There is something already.
+        OutputUnwritableError: The folder cannot be written.
+    """
+    if Path(output).exists():
+        raise OutputTakenError("there is something already", where=output, remedy="Remove it, or name another folder.")
+    check_writable(str(Path(output).parent))
+    part = Path(attempt_path(output))
+    found = geometry_columns(frame)
+    writer = frame.write.option("compression", "zstd")
+    if found:
+        known = srid_of(frame, found[0], "result") if srid is None else srid
+        writer = writer.option("geoparquet.crs", CRS.from_user_input(code_of(known)).to_json() if known else "null")
+    try:
+        writer.format("geoparquet" if found else "parquet").save(str(part))
+        rows: int = sum(pq.read_metadata(file).num_rows for file in part.glob("*.parquet"))
+        part.rename(output)
+    except OSError as error:
+        raise output_error(error, output) from error
+    finally:
+        shutil.rmtree(part, ignore_errors=True)
+    return rows

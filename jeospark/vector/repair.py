@@ -1,0 +1,60 @@
+"""Repairing invalid geometries, with a list of what was done."""
+
+import numpy as np
+import pyarrow as pa
+import shapely
+
+from jeospark.vector import wkb
+
+REPAIRS = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("row", pa.int64()),
+        pa.field("reason", pa.string()),
+        pa.field("area_before", pa.float64()),
+        pa.field("area_after", pa.float64()),
+        pa.field("type_before", pa.string()),
+        pa.field("type_after", pa.string()),
+    ]
+)
+"""Id where the layer has one; row within the piece of the source that was read; why it was invalid, by GEOS; areas in
+square units of the layer's CRS."""
+
+
+def repair(column: pa.BinaryArray, ids: pa.Array | None, first: int) -> tuple[np.ndarray, pa.RecordBatch]:
+    """Make geometries valid, keeping the type where a valid geometry of it exists.
+
+    GEOS's structure method: rings keep their meaning, shells are joined and holes cut out. What collapses becomes
+    null.
+
+    Args:
+        column: WKB.
+        ids: Their names; None where they have none.
+        first: Number of the first row.
+
+    Returns:
+        WKB as an array of objects, and a batch of `REPAIRS`.
+    """
+    shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
+    bad = np.flatnonzero(~shapely.is_valid(shapes) & ~shapely.is_missing(shapes))
+    if not bad.size:
+        return column.to_numpy(zero_copy_only=False), pa.RecordBatch.from_pylist([], REPAIRS)
+    before = shapes[bad]
+    finite = (wkb.scan(column).flags[bad] & wkb.NOT_FINITE) == 0
+    after = np.full(len(bad), None, dtype=object)
+    after[finite] = shapely.make_valid(before[finite], method="structure", keep_collapsed=False)
+    after[shapely.is_empty(after)] = None
+    shapes[bad] = after
+    rows = pa.RecordBatch.from_arrays(
+        [
+            pa.nulls(len(bad), pa.string()) if ids is None else ids.take(pa.array(bad)).cast(pa.string()),
+            pa.array(bad + first),
+            pa.array(shapely.is_valid_reason(before).tolist(), pa.string()),
+            pa.array(shapely.area(before)),
+            pa.array(np.nan_to_num(shapely.area(after))),
+            pa.array([shape.geom_type for shape in before], pa.string()),
+            pa.array([shape.geom_type if shape else None for shape in after], pa.string()),
+        ],
+        schema=REPAIRS,
+    )
+    return shapely.to_wkb(shapes, flavor="iso"), rows

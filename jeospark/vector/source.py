@@ -1,0 +1,93 @@
+"""A source opened for a layer: plain, or as a file of a feed, with its rejects and without what came before."""
+
+import itertools
+import threading
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pyarrow as pa
+
+from jeospark.vector.feeds import Feed, Rejects, find_feed
+from jeospark.vector.ids import Known, id_numbers
+from jeospark.vector.sources.open import open_source
+from jeospark.vector.sources.request import Opened, Request
+
+REJECTS_FILE = "_rejects.parquet"
+"""A name that readers of Parquet folders leave out."""
+
+Choice = Callable[[pa.RecordBatch, np.ndarray], np.ndarray]
+"""Rows of a batch to keep, given the numbers of their ids."""
+
+
+class Source:
+    """What is to be read into a layer."""
+
+    def __init__(self, request: Request, scratch: Path, feed: str | None = None) -> None:
+        """Open a source.
+
+        Args:
+            request: What is asked for.
+            scratch: A folder that outlives the reading.
+            feed: Name of the feed whose file it is; None for a source of any features.
+
+        Raises:
+            VectorError: See `open_source`.
+            FeedError: There is no such feed, or the file is not of it.
+        """
+        self.request = request
+        self.feed: Feed | None = find_feed(feed) if feed else None
+        self.twice = 0
+        self._path = scratch / REJECTS_FILE
+        self._rejects = Rejects(self._path) if self.feed else None
+        self.opened = self._open(scratch)
+
+    def only_new(self, identifier: str, known: Known, choice: Choice | None = None) -> None:
+        """Leave out features whose id was seen: in `known`, or before in this source.
+
+        Args:
+            identifier: Column of ids.
+            known: Ids that were seen; grows.
+            choice: Chooses among the rows that are left; None for all.
+        """
+        read, lock = self.opened.read, threading.Lock()
+
+        def fresh(piece: Any) -> Iterator[pa.RecordBatch]:
+            for batch in read(piece):
+                numbers = id_numbers(batch.column(identifier))
+                with lock:
+                    mask = known.news(numbers)
+                    self.twice += int((~mask).sum())
+                    if choice is not None:
+                        mask[mask] = choice(batch.filter(pa.array(mask)), numbers[mask])
+                yield batch.filter(pa.array(mask))
+
+        self.opened = replace(self.opened, read=fresh, features=None)
+
+    def notes(self) -> tuple[str, ...]:
+        """What the layer's document should say of the source."""
+        return (f"{self.twice} rows came again with the id of another, and are left out",) if self.twice else ()
+
+    def close(self, folder: Path) -> dict[str, Any] | None:
+        """Finish the list of rejects and put it into a folder.
+
+        Returns:
+            What the layer's document says of it; None for a source that is no feed.
+        """
+        if self._rejects is None:
+            return None
+        told = self._rejects.close()
+        if self._path.exists():
+            self._path.rename(folder / REJECTS_FILE)
+        return told
+
+    def _open(self, scratch: Path) -> Opened:
+        feed, rejects = self.feed, self._rejects
+        if feed is None or rejects is None:
+            return open_source(self.request, scratch)
+        opened = open_source(self.request, scratch, lambda request, path: feed.open(request, path, rejects))
+        nothing = pa.RecordBatch.from_pylist([], feed.schema).append_column("geometry", pa.array([], pa.binary()))
+        read = opened.read
+        return replace(opened, id=feed.id, read=lambda piece: itertools.chain([nothing], read(piece)))

@@ -1,0 +1,176 @@
+"""Texts of columns: CSV and its kin, with points as x and y or geometries as well-known text; gzip is undone."""
+
+import csv
+from collections.abc import Iterator
+from pathlib import Path
+
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.csv as pv
+
+from jeospark.errors import VectorEncodingError, VectorSourceError
+from jeospark.vector.sources.columns import tidy
+from jeospark.vector.sources.points import check_columns, with_geometry
+from jeospark.vector.sources.request import GEOMETRY, Opened, Request
+
+BLOCK = 8 << 20
+"""Bytes of text that are parsed at a time."""
+_WHOLE = r"^[+-]?(0|[1-9]\d{0,17})$"
+_REAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
+_LEADING_ZERO = r"^[+-]?0\d"
+_KINDS = (pa.int64(), pa.float64(), pa.timestamp("us"), pa.timestamp("us", tz="UTC"))
+
+
+def open_delimited(request: Request, path: str) -> Opened:
+    """Open a text of columns with a header.
+
+    Raises:
+        VectorSourceError: It is no such text, or the request's columns are not in it.
+        VectorEncodingError: It is not in the encoding given, UTF-8 by default.
+    """
+    delimiter = request.delimiter or sniff(path, request)
+    names = next(_texts(request, path, delimiter)).schema.names
+    check_columns(request, names)
+    types = _types(request, path, delimiter)
+
+    def read(_: None) -> Iterator[pa.RecordBatch]:
+        row = 0
+        for batch in _texts(request, path, delimiter):
+            typed = [_typed(batch.column(name), types[name]) for name in names]
+            made = with_geometry(pa.RecordBatch.from_arrays(typed, names=names), request, row)
+            yield tidy(made, GEOMETRY, request.href)
+            row += batch.num_rows
+
+    return Opened(
+        driver="CSV",
+        layer=None,
+        crs=None,
+        crs_from="",
+        read=read,
+        id=next((name for name in names if name.lower() == "id"), None),
+    )
+
+
+def sniff(path: str, request: Request) -> str:
+    """The delimiter of a text: a tab in .tsv, else the most frequent of four in the first line.
+
+    Raises:
+        VectorSourceError: The file is not there, or empty.
+        VectorEncodingError: See `open_delimited`.
+    """
+    if not Path(path).exists():
+        raise VectorSourceError("there is no such file", where=request.href)
+    try:
+        with pa.input_stream(path) as stream:
+            head = bytes(stream.read(1 << 16))
+        line = head.decode(request.encoding or "utf-8", errors="ignore").splitlines()
+    except LookupError as error:
+        raise VectorEncodingError(f"there is no encoding '{request.encoding}'", where=request.href) from error
+    except OSError as error:
+        raise _damaged(request.href, error) from error
+    if not line:
+        raise VectorSourceError("it is empty", where=request.href)
+    if ".tsv" in Path(path).suffixes:
+        return "\t"
+    return max(",;\t|", key=line[0].count)
+
+
+def _texts(request: Request, path: str, delimiter: str) -> Iterator[pa.RecordBatch]:
+    """The whole table, all columns as text."""
+    header = _header(request, path, delimiter)
+    try:
+        reader = pv.open_csv(
+            pa.input_stream(path),
+            read_options=pv.ReadOptions(
+                block_size=BLOCK, encoding=request.encoding or "utf8", column_names=header, skip_rows=1
+            ),
+            parse_options=pv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
+            convert_options=pv.ConvertOptions(
+                column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True,
+                quoted_strings_can_be_null=False,
+                null_values=["", "NULL", "null", "NA", "N/A", "\\N"],
+            ),
+        )  # fmt: skip
+        yield from reader
+    except UnicodeDecodeError as error:
+        raise _encoding(request, error) from error
+    except (pa.ArrowInvalid, OSError) as error:
+        # Arrow tells bad bytes and bad tables in one class; the bytes can be asked themselves.
+        if not _decodes(path, request.encoding or "utf-8"):
+            raise _encoding(request, error) from error
+        raise _damaged(request.href, error) from error
+
+
+def _header(request: Request, path: str, delimiter: str) -> list[str]:
+    with pa.input_stream(path) as stream:
+        head = bytes(stream.read(1 << 16)).decode(request.encoding or "utf-8-sig", errors="replace")
+    names = next(csv.reader(head.removeprefix("\ufeff").splitlines(), delimiter=delimiter))
+    if len(set(names)) < len(names):
+        raise VectorSourceError("two columns have one name", where=request.href, remedy="Rename one in the file.")
+    return names
+
+
+def _decodes(path: str, encoding: str) -> bool:
+    try:
+        with pa.input_stream(path) as stream:
+            while block := bytes(stream.read(BLOCK)):
+                # A character cut at the block's end is no damage.
+                block[:-4].decode(encoding)
+    except UnicodeDecodeError as error:
+        return error.start < 4
+    except OSError:
+        return True
+    return True
+
+
+def _types(request: Request, path: str, delimiter: str) -> dict[str, pa.DataType]:
+    """The type of each column: the first of whole number, number, instant that all its values are; else text."""
+    possible: dict[str, list[pa.DataType]] = {}
+    seen: set[str] = set()
+    for batch in _texts(request, path, delimiter):
+        for name in batch.schema.names:
+            column = batch.column(name).drop_null()
+            kinds = possible.setdefault(name, list(_KINDS))
+            if len(column):
+                seen.add(name)
+                possible[name] = [kind for kind in kinds if _fits(column, kind)]
+    text = pa.string()
+    return {name: (kinds[0] if kinds and name in seen else text) for name, kinds in possible.items()}
+
+
+def _fits(column: pa.Array, kind: pa.DataType) -> bool:
+    if pa.types.is_timestamp(kind):
+        # A look at one value spares most columns the cost of a cast that fails.
+        try:
+            column.slice(0, 1).cast(kind)
+            column.cast(kind)
+        except pa.ArrowInvalid:
+            return False
+        return True
+    pattern = _WHOLE if pa.types.is_integer(kind) else _REAL
+    coded = pc.any(pc.match_substring_regex(column, _LEADING_ZERO)).as_py()
+    return not coded and bool(pc.all(pc.match_substring_regex(column, pattern)).as_py())
+
+
+def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    if kind == column.type:
+        return column
+    plain = pc.replace_substring_regex(column, r"^\+", "") if pa.types.is_integer(kind) else column
+    return plain.cast(kind)
+
+
+def _encoding(request: Request, error: Exception) -> VectorEncodingError:
+    return VectorEncodingError(
+        f"it is not {request.encoding or 'UTF-8'} ({' '.join(str(error).split())[:120]})",
+        where=request.href,
+        remedy="Say what it is with --encoding, such as --encoding ISO-8859-1.",
+    )
+
+
+def _damaged(where: str, error: Exception) -> VectorSourceError:
+    text = " ".join(str(error).split())
+    return VectorSourceError(
+        f"it is no table of columns, or cut short ({text[:200]})",
+        where=where,
+        remedy="Check the file and its delimiter.",
+    )

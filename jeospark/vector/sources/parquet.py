@@ -1,0 +1,257 @@
+"""GeoParquet 1.0 and 1.1, Parquet with native GEOMETRY and GEOGRAPHY columns, and Parquet with columns of x and y."""
+
+import itertools
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+import shapely
+from pyproj import CRS
+
+from jeospark.errors import LayerCrsError, VectorSourceError
+from jeospark.vector.crs import CRS84, parse_crs
+from jeospark.vector.sources.columns import tidy
+from jeospark.vector.sources.points import check_columns, has_columns, with_geometry
+from jeospark.vector.sources.request import GEOMETRY, Opened, Request
+
+BATCH = 1 << 16
+_DEFAULT = "the default of its format"
+_SHAPES = {
+    "point": shapely.GeometryType.POINT,
+    "linestring": shapely.GeometryType.LINESTRING,
+    "polygon": shapely.GeometryType.POLYGON,
+    "multipoint": shapely.GeometryType.MULTIPOINT,
+    "multilinestring": shapely.GeometryType.MULTILINESTRING,
+    "multipolygon": shapely.GeometryType.MULTIPOLYGON,
+}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class _Column:
+    """A geometry column."""
+
+    name: str
+    encoding: str
+    """`wkb`, or a geometry type of GeoArrow in lower case."""
+    crs: CRS | None
+    crs_from: str
+    edges: str = "planar"
+    covering: str | None = None
+    """Column of boxes that goes with it."""
+    extent: tuple[float, float, float, float] | None = None
+
+
+def open_parquet(request: Request, path: str) -> Opened:
+    """Open a Parquet file, or a folder of them that have one schema.
+
+    Raises:
+        VectorSourceError: It is damaged, or no column is a geometry.
+        LayerCrsError: Its CRS is unknown.
+    """
+    files = _files(path, request.href)
+    with _file(files[0], request.href) as first:
+        schema, column, rows = first.schema_arrow, _chosen(first, request), 0
+    if column is None:
+        check_columns(request, schema.names)
+    pieces = []
+    for each in files:
+        with _file(each, request.href) as file:
+            rows += file.metadata.num_rows
+            pieces += [(each, group) for group in range(max(file.num_row_groups, 1))]
+
+    def read(piece: tuple[str, int]) -> Iterator[pa.RecordBatch]:
+        return _batches(piece, request, column)
+
+    return Opened(
+        driver="Parquet",
+        layer=None,
+        crs=column.crs if column else None,
+        crs_from=column.crs_from if column else "",
+        read=read,
+        pieces=tuple(pieces),
+        features=rows,
+        id=next((name for name in schema.names if name.lower() == "id"), None),
+        edges=column.edges if column else "planar",
+        # A folder's files each speak of themselves only.
+        extent=column.extent if column and len(files) == 1 else None,
+    )
+
+
+def _files(path: str, where: str) -> list[str]:
+    place = Path(path)
+    if not place.exists():
+        raise VectorSourceError("there is no such file", where=where)
+    if not place.is_dir():
+        return [path]
+    files = sorted(str(file) for file in place.rglob("*.parquet") if not file.name.startswith(("_", ".")))
+    if not files:
+        raise VectorSourceError("no Parquet file is in this folder", where=where)
+    return files
+
+
+def _file(path: str, where: str) -> pq.ParquetFile:
+    try:
+        return pq.ParquetFile(path)
+    except (pa.ArrowInvalid, OSError) as error:
+        text = " ".join(str(error).split())
+        raise VectorSourceError(
+            f"it is no whole Parquet file ({text[:200]})", where=f"{where}: {Path(path).name}", remedy="Fetch it again."
+        ) from error
+
+
+def _chosen(file: pq.ParquetFile, request: Request) -> _Column | None:
+    columns = {column.name: column for column in _native_columns(file, request.href)}
+    stated, primary = _stated_columns(file, request.href)
+    columns |= {column.name: column for column in stated}
+    if request.geometry:
+        if request.geometry not in columns:
+            raise VectorSourceError(
+                f"'{request.geometry}' is no geometry column",
+                where=request.href,
+                remedy=f"There are {', '.join(columns) or 'none'}.",
+            )
+        return columns[request.geometry]
+    if has_columns(request):
+        return None
+    if primary in columns:
+        return columns[primary]
+    if len(columns) > 1:
+        raise VectorSourceError(
+            "it has several geometry columns",
+            where=request.href,
+            remedy=f"Choose with --geometry from: {', '.join(columns)}.",
+        )
+    return next(iter(columns.values()), None)
+
+
+def _stated_columns(file: pq.ParquetFile, where: str) -> tuple[list[_Column], str]:
+    text = (file.metadata.metadata or {}).get(b"geo")
+    if text is None:
+        return [], ""
+    try:
+        geo = json.loads(text)
+        found = [_stated(name, column, where) for name, column in geo["columns"].items()]
+        return found, geo.get("primary_column", "")
+    except (ValueError, KeyError, AttributeError) as error:
+        raise VectorSourceError("its GeoParquet metadata cannot be read", where=where) from error
+
+
+def _stated(name: str, column: dict[str, Any], where: str) -> _Column:
+    crs: CRS | None
+    if "crs" not in column:
+        crs, crs_from = parse_crs(CRS84), f"{_DEFAULT}: GeoParquet has OGC:CRS84 where nothing is stated"
+    elif column["crs"] is None:
+        crs, crs_from = None, ""
+    else:
+        crs, crs_from = parse_crs(json.dumps(column["crs"]), where), "stated by the source"
+    box = column.get("covering", {}).get("bbox", {}).get("xmin", [])
+    return _Column(
+        name=name,
+        encoding=column["encoding"].lower(),
+        crs=crs,
+        crs_from=crs_from,
+        edges=column.get("edges", "planar"),
+        covering=box[0] if box else None,
+        extent=_extent(column.get("bbox")),
+    )
+
+
+def _extent(box: list[float] | None) -> tuple[float, float, float, float] | None:
+    if box is None or len(box) not in {4, 6} or box[0] > box[len(box) // 2]:
+        return None
+    deep = len(box) // 2
+    return box[0], box[1], box[deep], box[deep + 1]
+
+
+def _native_columns(file: pq.ParquetFile, where: str) -> Iterator[_Column]:
+    for place in range(len(file.schema)):
+        column = file.schema.column(place)
+        logical = json.loads(column.logical_type.to_json())
+        if logical.get("Type") in {"Geometry", "Geography"}:
+            crs, crs_from = _native_crs(logical.get("crs", ""), file, where)
+            edges = "planar" if logical["Type"] == "Geometry" else "spherical"
+            yield _Column(name=column.path, encoding="wkb", crs=crs, crs_from=crs_from, edges=edges)
+
+
+def _native_crs(stated: Any, file: pq.ParquetFile, where: str) -> tuple[CRS | None, str]:
+    if not stated:
+        return parse_crs(CRS84), f"{_DEFAULT}: Parquet has OGC:CRS84 where nothing is stated"
+    if isinstance(stated, dict):
+        return parse_crs(json.dumps(stated), where), "stated by the source"
+    kind, _, rest = stated.partition(":")
+    if kind == "srid":
+        return (None, "") if rest == "0" else (parse_crs(f"EPSG:{rest}", where), "stated by the source")
+    if kind == "projjson":
+        text = (file.metadata.metadata or {}).get(rest.encode())
+        if text is None:
+            raise LayerCrsError(f"its CRS is said to be in '{rest}', which is not there", where=where)
+        return parse_crs(text.decode(), where), "stated by the source"
+    return parse_crs(stated, where), "stated by the source"
+
+
+def _batches(piece: tuple[str, int], request: Request, column: _Column | None) -> Iterator[pa.RecordBatch]:
+    path, group = piece
+    where, row = request.href, 0
+    with _file(path, where) as file:
+        try:
+            groups = [group] if group < file.num_row_groups else []
+            nothing = pa.RecordBatch.from_pylist([], file.schema_arrow)
+            for batch in itertools.chain([nothing], file.iter_batches(BATCH, row_groups=groups)):
+                if column is None:
+                    made = with_geometry(batch, request, row)
+                    yield tidy(made, GEOMETRY, where)
+                else:
+                    yield tidy(_as_wkb(batch, column, where), column.name, where)
+                row += batch.num_rows
+        except (pa.ArrowInvalid, OSError) as error:
+            text = " ".join(str(error).split())
+            raise VectorSourceError(
+                f"row group {group} is damaged ({text[:200]})",
+                where=f"{where}: {Path(path).name}",
+                remedy="Fetch it again.",
+            ) from error
+
+
+def _as_wkb(batch: pa.RecordBatch, column: _Column, where: str) -> pa.RecordBatch:
+    rest = batch.drop_columns([column.covering]) if column.covering in batch.schema.names else batch
+    if column.encoding == "wkb":
+        return rest
+    if column.encoding not in _SHAPES:
+        raise VectorSourceError(f"the encoding '{column.encoding}' is not known", where=where)
+    place = rest.schema.get_field_index(column.name)
+    return rest.set_column(place, column.name, _from_arrow(rest.column(place), column.encoding))
+
+
+def _from_arrow(column: pa.Array, encoding: str) -> pa.BinaryArray:
+    """Geometries in GeoArrow's nested lists as WKB."""
+    known = column.is_valid().to_numpy(zero_copy_only=False)
+    offsets: list[npt.NDArray[np.int64]] = []
+    values = column.filter(column.is_valid())
+    while pa.types.is_list(values.type) or pa.types.is_large_list(values.type):
+        starts = values.offsets.to_numpy()
+        offsets.insert(0, (starts - starts[0]).astype(np.int64))
+        values = values.flatten()
+    names = [name for name in ("x", "y", "z") if values.type.get_field_index(name) >= 0]
+    points = np.column_stack([values.field(name).to_numpy(zero_copy_only=False) for name in names])
+    shapes = np.full(len(column), None, dtype=object)
+    shapes[known] = shapely.from_ragged_array(_SHAPES[encoding], points, tuple(offsets) or None)
+    return pa.array(shapely.to_wkb(shapes, flavor="iso"), pa.binary())
+
+
+def primary_column(path: str) -> tuple[str, CRS | None]:
+    """Name and CRS of the geometry column of a GeoParquet file.
+
+    Raises:
+        VectorSourceError: It has none, several without a first among them, or one that is not WKB.
+    """
+    with _file(path, path) as file:
+        column = _chosen(file, Request(href=path))
+    if column is None or column.encoding != "wkb":
+        raise VectorSourceError("it has no geometry column of WKB", where=path, remedy="Add it: jeospark vectors add.")
+    return column.name, column.crs

@@ -1,0 +1,119 @@
+"""GeoParquet of any version and encoding, and Parquet's own geometry types."""
+
+import json
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import shapely
+from pyproj import CRS
+
+from jeospark.errors import LayerCrsError, VectorSourceError
+from jeospark.vector.sources.request import Request
+
+POINTS = shapely.points([10.0, 11.0], [50.0, 51.0])
+
+
+@pytest.fixture
+def parquet(tmp_path):
+    def parquet(name="a.parquet", *, crs="absent", encoding="WKB", column=None, shapes=POINTS, **more):
+        told = {"encoding": encoding, "geometry_types": []}
+        if crs != "absent":
+            told["crs"] = crs
+        geo = {"version": "1.1.0", "primary_column": "geom", "columns": {"geom": {**told, **more}}}
+        made = pa.array(shapely.to_wkb(shapes), pa.binary()) if column is None else column
+        table = pa.table({"n": list(range(len(made))), "geom": made, "bbox": ["text"] * len(made)})
+        pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / name)
+        return str(tmp_path / name)
+
+    return parquet
+
+
+def test_no_crs_means_crs84_and_null_means_none(layers, parquet):
+    layer = layers.add("a", parquet())
+    assert (layer.crs_code, layer.srid) == ("OGC:CRS84", 4326)
+    assert "default" in layer.crs_from
+    with pytest.raises(LayerCrsError, match="no CRS"):
+        layers.add("b", parquet("b.parquet", crs=None))
+    assert layers.add("c", parquet("c.parquet", crs=CRS(3035).to_json_dict())).crs_code == "EPSG:3035"
+
+
+def test_an_attribute_called_bbox_gets_another_name(layers, parquet):
+    assert layers.add("a", parquet()).schema == {"n": "int64", "bbox_1": "string"}
+
+
+@pytest.mark.parametrize(
+    ("encoding", "shapes"),
+    [
+        ("point", POINTS),
+        ("linestring", shapely.linestrings([[[0, 0], [1, 1]], [[2, 2], [3, 4]]])),
+        ("polygon", [shapely.box(0, 0, 1, 1), shapely.box(0, 0, 9, 9).difference(shapely.box(1, 1, 2, 2))]),
+        ("multipoint", shapely.from_wkt(["MULTIPOINT ((1 1), (2 2))", "MULTIPOINT ((3 3))"])),
+        (
+            "multilinestring",
+            shapely.from_wkt(["MULTILINESTRING ((0 0, 1 1), (2 2, 3 3))", "MULTILINESTRING ((4 4, 5 5))"]),
+        ),
+        ("multipolygon", [shapely.MultiPolygon([shapely.box(0, 0, 1, 1), shapely.box(5, 5, 6, 6)])] * 2),
+    ],
+)
+def test_encodings_of_geoarrow(layers, rows, parquet, encoding, shapes):
+    _, points, offsets = shapely.to_ragged_array(np.array(shapes, dtype=object))
+    column = pa.StructArray.from_arrays([points[:, 0], points[:, 1]], names=["x", "y"])
+    for places in offsets:
+        column = pa.ListArray.from_arrays(pa.array(places, pa.int32()), column)
+    column = pa.concat_arrays([column, pa.nulls(1, column.type)])
+    layer = layers.add("a", parquet(encoding=encoding, column=column))
+    assert (layer.features, layer.null_geometries) == (3, 1)
+    assert [row["geometry"] for row in rows("a")] == [*shapes, None]
+
+
+def test_columns_of_numbers_and_no_geometry(layers, tmp_path):
+    path = tmp_path / "plain.parquet"
+    pq.write_table(pa.table({"lon": [1.0, None], "lat": [2.0, 3.0]}), path)
+    with pytest.raises(VectorSourceError, match="no geometry among the columns lon, lat"):
+        layers.add("a", str(path))
+    layer = layers.add("a", Request(href=str(path), x="lon", y="lat", crs="EPSG:4326"))
+    assert (layer.bbox, layer.null_geometries) == ((1, 2, 1, 2), 1)
+
+
+def test_several_geometry_columns_and_unknown_encodings(layers, parquet, tmp_path):
+    table = pq.read_table(parquet())
+    geo = json.loads(table.schema.metadata[b"geo"])
+    geo["primary_column"] = ""
+    geo["columns"]["other"] = geo["columns"]["geom"]
+    both = table.append_column("other", table["geom"]).replace_schema_metadata({"geo": json.dumps(geo)})
+    pq.write_table(both, tmp_path / "both.parquet")
+    with pytest.raises(VectorSourceError, match="Choose with --geometry from: geom, other"):
+        layers.add("a", str(tmp_path / "both.parquet"))
+    assert layers.add("a", Request(href=str(tmp_path / "both.parquet"), geometry="other")).features == 2
+    with pytest.raises(VectorSourceError, match="encoding 'curves'"):
+        layers.add("b", parquet("c.parquet", encoding="curves"))
+
+
+def test_a_folder_is_one_source(layers, parquet, tmp_path):
+    parquet("one.parquet")
+    parquet("two.parquet", shapes=POINTS[:1])
+    assert layers.add("a", str(tmp_path)).features == 3
+
+
+def test_ewkb_big_endian_and_measures_become_plain(layers, rows, tmp_path):
+    shapes = shapely.from_wkt(["POINT ZM (1 2 3 4)", "POINT M (1 2 9)", "POINT (5 6)", "POINT EMPTY"])
+    made = [
+        *shapely.to_wkb(shapely.set_srid(shapes[:2], 4326), include_srid=True, output_dimension=4),
+        shapely.to_wkb(shapes[2], byte_order=0), shapely.to_wkb(shapes[3]),
+    ]  # fmt: skip
+    table = pa.table({"n": [0, 1, 2, 3], "geometry": pa.array(made, pa.binary())})
+    geo = {"version": "1.0.0", "primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB"}}}
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / "odd.parquet")
+    layer = layers.add("a", str(tmp_path / "odd.parquet"))
+    assert layer.geometry_types == {"Point": 2, "Point Z": 1}
+    assert (layer.null_geometries, layer.bbox) == (1, (1, 2, 5, 6))
+    assert any("2 geometries had an M coordinate" in note for note in layer.notes)
+    assert [row["geometry"] and shapely.to_wkt(row["geometry"]) for row in rows("a")] == [
+        "POINT Z (1 2 3)", "POINT (1 2)", "POINT (5 6)", None,
+    ]  # fmt: skip
+    table = table.set_column(1, "geometry", pa.array([b"nonsense"] * 4))
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / "bad.parquet")
+    with pytest.raises(VectorSourceError, match="4 geometries are no WKB, the first in row 1"):
+        layers.add("b", str(tmp_path / "bad.parquet"))

@@ -1,0 +1,224 @@
+"""Every format gives the same features; damage and open choices are named."""
+
+import gzip
+import itertools
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import shapely
+
+from jeospark.errors import LayerCrsError, VectorEncodingError, VectorSourceError
+from jeospark.vector.sources import ogr
+from jeospark.vector.sources.open import open_source
+from jeospark.vector.sources.request import Request
+
+TRIANGLES = [shapely.Polygon([(10 + n, 50), (11 + n, 50), (10 + n, 51)]) for n in range(5)]
+NAMES = ["Ås", "Łódź", None, "it's", "Ω"]
+
+
+@pytest.fixture
+def named(write):
+    def named(name, **options):
+        columns = {"n": list(range(5)), "name": NAMES}
+        return write(name, TRIANGLES, crs="EPSG:4326", kind="Polygon", columns=columns, **options)
+
+    return named
+
+
+@pytest.mark.parametrize(
+    ("name", "options", "code"),
+    [
+        ("a.gpkg", {}, "EPSG:4326"),
+        ("a.shp", {"ENCODING": "UTF-8"}, "EPSG:4326"),
+        ("a.fgb", {}, "EPSG:4326"),
+        ("a.geojson", {}, "OGC:CRS84"),
+        ("a.geojsonl", {"driver": "GeoJSONSeq"}, "OGC:CRS84"),
+        ("a.kml", {"driver": "LIBKML"}, "OGC:CRS84"),
+        ("a.gml", {"driver": "GML", "FORMAT": "GML3.2"}, "EPSG:4326"),
+        ("a.sqlite", {"driver": "SQLite"}, "EPSG:4326"),
+    ],
+)
+def test_formats_of_gdal_keep_features_texts_and_x_y_order(layers, rows, named, name, options, code):
+    path = named(name, **options)
+    files = sorted(file.name for file in Path(path).parent.iterdir())
+    layer = layers.add("a", path)
+    assert (layer.crs_code, layer.srid, layer.features) == (code, 4326, 5)
+    found = sorted(rows("a", "fid"), key=lambda row: row["bbox"]["xmin"])
+    assert [row.get("name", row.get("Name")) or None for row in found] == NAMES
+    # GML writes latitude first, and says so by the name of its CRS.
+    assert (
+        shapely.normalize(shapely.force_2d([row["geometry"] for row in found])).tolist()
+        == shapely.normalize(TRIANGLES).tolist()
+    )
+    assert layer.bbox == (10, 50, 15, 51)
+    assert sorted(file.name for file in Path(path).parent.iterdir() if file.is_file()) == [f for f in files if "." in f]
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.fgb", "a.shp"])
+def test_pieces_make_the_whole(write, tmp_path, name, monkeypatch):
+    monkeypatch.setattr(ogr, "PIECE", 100)
+    monkeypatch.setattr(ogr, "BATCH", 30)
+    path = write(name, shapely.points(np.arange(950.0), 1), kind="Point")
+    opened = open_source(Request(href=path), tmp_path)
+    assert len(opened.pieces) == 10
+    numbers = [batch["n"].to_pylist() for piece in opened.pieces for batch in opened.read(piece)]
+    assert sorted(itertools.chain(*numbers)) == list(range(950))
+    assert max(map(len, numbers)) <= 30
+
+
+def test_texts_are_in_the_encoding_stated_or_given(layers, rows, named):
+    layers.add("stated", named("a.shp", ENCODING="UTF-8"))
+    assert rows("stated")[0]["name"] == "Ås"
+    path = named("b.shp", ENCODING="UTF-8")
+    table = Path(path).with_suffix(".dbf")
+    Path(path).with_suffix(".cpg").unlink()
+    table.write_bytes(_unsaid(table.read_bytes()))
+    assert any("does not state its encoding" in note for note in layers.add("unsaid", path).notes)
+    assert rows("unsaid")[1]["name"] == "Łódź"
+    table.write_bytes(table.read_bytes().replace("Łódź".encode(), "Łódź".encode("cp1250").ljust(7)))
+    table.write_bytes(table.read_bytes().replace("Ås".encode(), b"As ").replace("Ω".encode(), b"O "))
+    with pytest.raises(VectorEncodingError, match="column name are not in the encoding"):
+        layers.add("given", path)
+    layers.add("given", Request(href=path, encoding="CP1250"))
+    assert rows("given")[1]["name"].rstrip() == "Łódź"
+    with pytest.raises(VectorEncodingError, match="no encoding 'nonsense'"):
+        layers.add("odd", Request(href=path, encoding="nonsense"))
+
+
+def _unsaid(table):
+    return table[:29] + b"\0" + table[30:]
+
+
+def test_a_shapefile_without_prj_needs_a_crs(layers, named):
+    path = named("a.shp")
+    Path(path).with_suffix(".prj").unlink()
+    with pytest.raises(LayerCrsError, match="Say which with --crs"):
+        layers.add("a", path)
+    layer = layers.add("a", Request(href=path, crs="EPSG:4258"))
+    assert (layer.crs_code, layer.crs_from) == ("EPSG:4258", "given by the user")
+    with pytest.raises(LayerCrsError, match="no CRS is known as 'EPSG:99999'"):
+        layers.add("b", Request(href=path, crs="EPSG:99999"))
+    Path(path).with_suffix(".prj").write_text("PROJCS[nonsense")
+    with pytest.raises(LayerCrsError):
+        layers.add("c", path)
+
+
+def test_several_layers_leave_a_choice(layers, write):
+    path = write("two.gpkg", TRIANGLES, layer="one")
+    write("two.gpkg", TRIANGLES[:2], layer="other", append=False)
+    with pytest.raises(VectorSourceError, match="Choose with --layer from: one, other"):
+        layers.add("a", path)
+    with pytest.raises(VectorSourceError, match="no layer 'third'"):
+        layers.add("a", Request(href=path, layer="third"))
+    assert layers.add("a", Request(href=path, layer="other")).features == 2
+
+
+def test_archives(layers, named, tmp_path):
+    shape = Path(named("a.shp"))
+    with zipfile.ZipFile(tmp_path / "a.zip", "w") as archive:
+        for file in shape.parent.glob("a.*"):
+            if file.suffix != ".zip":
+                archive.write(file, f"data/{file.name}")
+    assert layers.add("a", str(tmp_path / "a.zip")).features == 5
+    with zipfile.ZipFile(tmp_path / "two.zip", "w") as archive:
+        archive.write(named("b.gpkg"), "b.gpkg")
+        archive.write(named("c.gpkg"), "c.gpkg")
+    with pytest.raises(VectorSourceError, match=r"Choose with --layer from: b\.gpkg, c\.gpkg"):
+        layers.add("b", str(tmp_path / "two.zip"))
+    assert layers.add("b", Request(href=str(tmp_path / "two.zip"), layer="c")).features == 5
+    (tmp_path / "half.zip").write_bytes((tmp_path / "a.zip").read_bytes()[:300])
+    with pytest.raises(VectorSourceError, match="no whole zip"):
+        layers.add("c", str(tmp_path / "half.zip"))
+    with zipfile.ZipFile(tmp_path / "none.zip", "w") as archive:
+        archive.writestr("readme.txt", "nothing")
+    with pytest.raises(VectorSourceError, match="no source of features"):
+        layers.add("c", str(tmp_path / "none.zip"))
+
+
+@pytest.mark.parametrize("name", ["a.gpkg", "a.shp", "a.fgb", "a.geojson", "a.gml", "a.kml", "a.dbf", "a.parquet"])
+def test_half_a_file_is_named(layers, write, tmp_path, name):
+    shapes = shapely.points(np.arange(3000.0) / 100, 1)
+    if name == "a.parquet":
+        path = tmp_path / name
+        pq.write_table(pa.table({"geometry": shapely.to_wkb(shapes)}), path)
+    else:
+        driver = {".kml": "LIBKML", ".gml": "GML"}.get(Path(name).suffix)
+        path = Path(write(name.replace(".dbf", ".shp"), shapes, crs="EPSG:4326", kind="Point", driver=driver))
+    half = path.with_name(name)
+    half.write_bytes(half.read_bytes()[: half.stat().st_size * 6 // 10])
+    with pytest.raises(VectorSourceError) as failure:
+        layers.add("a", str(path))
+    assert str(path.parent) in str(failure.value)
+    assert layers.names() == []
+
+
+def test_what_is_no_source_is_named(layers, tmp_path):
+    with pytest.raises(VectorSourceError, match="no such file"):
+        layers.add("a", str(tmp_path / "none.gpkg"))
+    (tmp_path / "empty.gpkg").write_bytes(b"")
+    with pytest.raises(VectorSourceError, match="it is empty"):
+        layers.add("a", str(tmp_path / "empty.gpkg"))
+    (tmp_path / "text.json").write_text("hello")
+    with pytest.raises(VectorSourceError, match="GDAL cannot read it"):
+        layers.add("a", str(tmp_path / "text.json"))
+
+
+def test_a_crs_member_of_geojson_is_told(layers, tmp_path):
+    feature = {"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [4e6, 3e6]}}
+    crs = {"type": "name", "properties": {"name": "urn:ogc:def:crs:EPSG::3035"}}
+    path = tmp_path / "old.geojson"
+    path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": [feature]}))
+    layer = layers.add("old", str(path))
+    assert layer.crs_code == "EPSG:3035"
+    assert "RFC 7946 has no more" in layer.crs_from
+
+
+CSV = "id;code;lon;lat;when;share\n1;007;10.5;50.25;2020-01-02 03:04:05;1\n2;012;;;2020-01-03 00:00:00;.5\n"
+
+
+def test_points_of_a_text(layers, rows, tmp_path):
+    path = tmp_path / "points.csv.gz"
+    path.write_bytes(gzip.compress(("\ufeff" + CSV).encode()))
+    layer = layers.add("p", Request(href=str(path), x="lon", y="lat", crs="EPSG:4258"))
+    assert (layer.features, layer.null_geometries, layer.id) == (2, 1, "id")
+    assert layer.schema == {
+        "id": "int64", "code": "string", "lon": "double", "lat": "double", "when": "timestamp[us]", "share": "double",
+    }  # fmt: skip
+    one, two = rows("p", "id")
+    assert (one["geometry"], two["geometry"], one["code"]) == (shapely.Point(10.5, 50.25), None, "007")
+
+
+def test_texts_that_are_no_points_are_named(layers, tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text(CSV)
+    for asked, error, text in (
+        ({}, VectorSourceError, "Give --x and --y"),
+        ({"x": "lon", "y": "north"}, VectorSourceError, "no column 'north'"),
+        ({"x": "lon", "y": "lat"}, LayerCrsError, "no CRS"),
+        ({"x": "lon", "y": "when", "crs": "EPSG:4326"}, VectorSourceError, "not a number|cannot"),
+    ):
+        with pytest.raises(error, match=text):
+            layers.add("p", Request(href=str(path), **asked))
+    path.write_bytes("name,x,y\nÅs,1,2\n".encode("latin-1"))
+    with pytest.raises(VectorEncodingError, match="--encoding ISO-8859-1"):
+        layers.add("p", Request(href=str(path), x="x", y="y", crs="EPSG:4326"))
+    assert layers.add("p", Request(href=str(path), x="x", y="y", crs="EPSG:4326", encoding="latin-1")).features == 1
+    path.write_text("a,b\n1,2\n3\n")
+    with pytest.raises(VectorSourceError, match="cut short"):
+        layers.add("q", Request(href=str(path), x="a", y="b", crs="EPSG:4326"))
+
+
+def test_well_known_text(layers, rows, tmp_path):
+    path = tmp_path / "shapes.tsv"
+    path.write_text("n\tshape\n1\tPOINT Z (1 2 3)\n2\t\n3\tPOLYGON ((0 0, 1 0, 1 1, 0 0))\n")
+    layer = layers.add("w", Request(href=str(path), wkt="shape", crs="EPSG:3035"))
+    assert layer.geometry_types == {"Point Z": 1, "Polygon": 1}
+    assert rows("w")[0]["geometry"].z == 3
+    path.write_text("n\tshape\n1\tPOINT (1 2)\n2\tPOINT 1 2\n")
+    with pytest.raises(VectorSourceError, match="'POINT 1 2', of row 2"):
+        layers.add("v", Request(href=str(path), wkt="shape", crs="EPSG:3035"))
