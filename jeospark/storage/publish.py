@@ -59,8 +59,13 @@ def attempt_path(final: str) -> str:
     return str(path.with_name(f".{path.name}.{uuid.uuid4().hex}.part"))
 
 
-def publish(tmp: str, final: str) -> None:
+def publish(tmp: str, final: str, *, durable: bool = True) -> None:
     """Give the finished file `tmp` its name `final`, replacing what bears it: a reader sees all of it or nothing.
+
+    Args:
+        tmp: Path.
+        final: Href.
+        durable: False where another file of the folder is published next, which makes both names outlast a power cut.
 
     Raises:
         DiskFullError: The storage could not take the file's last bytes.
@@ -71,14 +76,19 @@ def publish(tmp: str, final: str) -> None:
     try:
         _sync(tmp)
         Path(tmp).replace(target)
-        _sync(str(target.parent))
+        if durable:
+            _sync(str(target.parent))
     except OSError as error:
         raise output_error(error, final) from error
 
 
 @contextmanager
-def publishing(final: str) -> Iterator[str]:
+def publishing(final: str, *, durable: bool = True) -> Iterator[str]:
     """Yield a temporary path to write; publish it when the block ends, remove it when the block raises.
+
+    Args:
+        final: See `publish`.
+        durable: See `publish`.
 
     Raises:
         DiskFullError: See `publish`.
@@ -92,7 +102,7 @@ def publishing(final: str) -> Iterator[str]:
         raise output_error(error, final) from error
     try:
         yield tmp
-        publish(tmp, final)
+        publish(tmp, final, durable=durable)
     finally:
         Path(tmp).unlink(missing_ok=True)
 

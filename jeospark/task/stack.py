@@ -76,9 +76,9 @@ def read_stack(
     stack = _allocate(observations, wanted, band, window)
     for at, observation in enumerate(observations):
         left = None if usable is None else usable[at]
-        parts = _parts(observation, band, window, left) if wanted[at] else []
-        if parts != [window]:
-            stack.data[at].fill(stack.nodata)
+        parts, others = _parts(observation, band, window, left) if wanted[at] else ([], [window])
+        for other in others:
+            stack.data[at][other.within(window)] = stack.nodata
         _read_layer(observation, band, window, parts, stack.data[at], tally)
     tally.seconds_read += perf_counter() - started
     return stack
@@ -113,14 +113,17 @@ def _read_layer(
     tally.pixels_skipped += window.pixels
 
 
-def _parts(observation: Observation, band: str, window: Window, usable: NDArray[np.bool_] | None) -> list[Window]:
-    """The window itself, or those of the file's blocks in it that hold a usable pixel."""
+def _parts(
+    observation: Observation, band: str, window: Window, usable: NDArray[np.bool_] | None
+) -> tuple[list[Window], list[Window]]:
+    """The file's blocks in a window that hold a usable pixel, and the others; the window itself where all do."""
     if usable is None or usable.all():
-        return [window]
+        return [window], []
     reader = observation.fragments[0].reader(band)
     (rows, cols), (row, col) = reader.block, reader.phase
     rows *= max(LEAST_PART // (rows * cols), 1)
     shifted = Window(window.row - row, window.col - col, window.rows, window.cols)
     blocks = [Window(each.row + row, each.col + col, each.rows, each.cols) for each in split(shifted, rows, cols)]
     needed = [each for each in blocks if usable[each.within(window)].any()]
-    return [window] if len(needed) == len(blocks) else needed
+    others = [each for each in blocks if each not in needed]
+    return (needed, others) if others else ([window], [])

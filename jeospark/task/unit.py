@@ -118,7 +118,8 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
             datasets,
             orders.settings,
         )
-        with publishing(unit.output_href) as path, publishing(thumbnail_href(unit.output_href)) as picture:
+        thumbnail = thumbnail_href(unit.output_href)
+        with publishing(unit.output_href, durable=False) as path, publishing(thumbnail, durable=False) as picture:
             valid, size = _write(path, unit, orders, evaluation)
             quicklook_cog(path, orders.product.bands, picture)
             if not is_published(unit.output_href, unit.digest):
