@@ -1,0 +1,134 @@
+import json
+import os
+import runpy
+import subprocess
+import sys
+from argparse import Namespace
+from pathlib import Path
+
+import numpy as np
+import pytest
+import rasterio
+import shapely
+from pyproj import Geod
+
+import jeospark
+from jeospark.engine.jars import sedona_jars
+from jeospark.engine.java import ensure_java
+from jeospark.grid import Grid
+from jeospark.sql.session import SEDONA
+from jeospark.vector.helpers_density import square_km
+from jeospark.vector.helpers_files import read_layer, write_layer
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture
+def points(layer, tmp_path):
+    """Three ships: two in one place, one of them seen twice there, and one over the line; as GeoParquet."""
+    places = [(10.0001, 51.9999), (10.0001, 51.9999), (10.0002, 51.9999), (10.05, 51.9)]
+    frame = layer(
+        [*map(shapely.Point, places)], mmsi=[1, 1, 2, 3], time=["2022-01-03T00:00:00Z"] * 3 + ["2022-02-01T00:00:00Z"]
+    )
+    write_layer(frame, str(tmp_path / "points"))
+    return tmp_path / "points"
+
+
+@pytest.mark.spark
+def test_a_layer_comes_back_with_its_crs(spark, layer, tmp_path):
+    for srid in (3035, 54009, 4326):
+        path = tmp_path / str(srid)
+        assert write_layer(layer([shapely.Point(1, 2), None], srid, n=[1, 2]), str(path)) == 2
+        (row,) = read_layer(spark, path).where("n = 1").selectExpr("ST_SRID(geometry)", "ST_X(geometry)").collect()
+        assert tuple(row) == (srid, 1.0)
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize(
+    ("measure", "distinct", "top"), [("count", None, 3), ("count", "mmsi", 2), ("per_km2", "mmsi", 2)]
+)
+def test_a_density_counts_what_is_asked(spark, points, tmp_path, measure, distinct, top):
+    job = runpy.run_path(str(ROOT / "jobs" / "density.py"))
+    asked = Namespace(
+        points=str(points), grid="EPSG:3035:1000:600x600:4000000,3500000", distinct=distinct, measure=measure,
+        time="time", period="month", where=None, title="",
+    )  # fmt: skip
+    rows = job["publish"](read_layer(spark, points), Grid.parse(asked.grid), str(tmp_path / "out"), asked)
+    assert [(row["tile"], row["period"], row["error"]) for row in rows] == [
+        ("r0000c0000", "2022-01", None), ("r0000c0000", "2022-02", None),
+    ]  # fmt: skip
+    with rasterio.open(tmp_path / "out" / "r0000c0000" / "r0000c0000_2022-01.tif") as file:
+        data = file.read(1)
+        assert file.crs.to_epsg() == 3035
+        row, col = file.index(4_321_007, 3_209_990)
+    # The plane of EPSG:3035 keeps areas: a pixel is a square kilometre.
+    assert data[row, col] == pytest.approx(top)
+    assert data.sum() == pytest.approx(top)
+    item = json.loads((tmp_path / "out" / "r0000c0000" / "r0000c0000_2022-02.json").read_text())
+    assert item["properties"]["start_datetime"] == "2022-02-01T00:00:00Z"
+    assert (
+        len(
+            [
+                link
+                for link in json.loads((tmp_path / "out" / "collection.json").read_text())["links"]
+                if link["rel"] == "item"
+            ]
+        )
+        == 2
+    )
+
+
+@pytest.mark.parametrize(
+    "grid",
+    ["EPSG:4326:0.01:100x100:10,60", "EPSG:3857:1000:100x100:1113195,8399737", "EPSG:2154:1000:9x9:700000,6600000"],
+)
+def test_pixels_have_their_area_on_the_ground(grid):
+    tiling = Grid.parse(grid).tiling
+    extent = tiling.extent("r0000c0000")
+    a, _, c, _, e, f = extent.transform
+    from pyproj import Transformer
+
+    edge = np.array([[2, 3], [3, 3], [3, 4], [2, 4]], float)
+    lon, lat = Transformer.from_crs(extent.crs, "OGC:CRS84", always_xy=True).transform(
+        c + edge[:, 0] * a, f + edge[:, 1] * e
+    )
+    area = abs(Geod(ellps="WGS84").polygon_area_perimeter(lon, lat)[0]) / 1e6
+    assert square_km(tiling, "r0000c0000", np.array([3 * extent.shape[1] + 2]))[0] == pytest.approx(area, rel=1e-5)
+
+
+@pytest.mark.spark
+def test_a_submitted_join_tells_its_rows_and_its_way(layer, points, tmp_path):
+    write_layer(layer([shapely.box(10, 51, 10.01, 53)], zone=["z"]), str(tmp_path / "zones"))
+    conf = {**SEDONA, "spark.jars": ",".join(sedona_jars()), "spark.sql.shuffle.partitions": "2"}
+    command = [
+        str(Path(sys.executable).with_name("spark-submit")), "--properties-file", str(ROOT / "conf" / "local.conf"),
+        "--master", "local[1]", "--driver-memory", "768m",
+        *(part for name, value in conf.items() for part in ("--conf", f"{name}={value}")),
+        str(ROOT / "jobs" / "join.py"), str(points), str(tmp_path / "zones"), "--predicate", "within",
+        "--output", str(tmp_path / "joined"),
+    ]  # fmt: skip
+    changes = {
+        "JAVA_HOME": ensure_java(),
+        "PYSPARK_PYTHON": sys.executable,
+        "PYTHONPATH": str(Path(jeospark.__file__).parents[1]),
+    }
+    ended = subprocess.run(command, env=os.environ | changes, capture_output=True, text=True, timeout=300, check=False)
+    assert ended.returncode == 0, ended.stderr
+    assert "3 rows" in ended.stdout
+    assert "join       broadcasts" in ended.stdout
+    import pyarrow.parquet as pq
+
+    found = pq.read_table(tmp_path / "joined").to_pydict()
+    assert (sorted(found["mmsi"]), found["zone"]) == ([1, 1, 2], ["z"] * 3)
+
+
+def test_a_join_that_cannot_start_is_told_in_a_line(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(
+        sys, "argv", ["join.py", "ships", "zones", "--output", str(tmp_path / "out"), "--catalog", str(tmp_path)]
+    )
+    with pytest.raises(SystemExit) as ended:
+        runpy.run_path(str(ROOT / "jobs" / "join.py"), run_name="__main__")
+    assert ended.value.code == 2
+    told = capsys.readouterr().err
+    assert told.startswith("LayerNotFoundError: no vector layer 'ships'")
+    assert len(told.splitlines()) == 1
