@@ -145,6 +145,27 @@ def bench_plan(folder: Path, repeat: int) -> Iterator[Result]:
     )  # fmt: skip
 
 
+def bench_zonal(folder: Path, repeat: int) -> Iterator[Result]:
+    """Statistics of parcels, against exactextract and rasterstats."""
+    from bench_zonal import bench_zonal as bench  # noqa: PLC0415 - its peers are asked for here only
+
+    yield from bench(folder, repeat)
+
+
+def bench_points(folder: Path, repeat: int) -> Iterator[Result]:
+    """Points in countries, against geopandas and SedonaDB."""
+    from bench_points import bench_points as bench  # noqa: PLC0415
+
+    yield from bench(folder, repeat)
+
+
+def bench_ais(folder: Path, repeat: int) -> Iterator[Result]:
+    """Tracks and encounters of ships, few and many."""
+    from bench_ais import bench_ais as bench  # noqa: PLC0415
+
+    yield from bench(folder, repeat)
+
+
 def alternate(work: Work, engine: Engine, repeat: int) -> tuple[list[float], list[Reply]]:
     """Bare, jeospark, bare, jeospark, …; the last results of both must be equal."""
     seconds, replies = [], []
@@ -227,6 +248,9 @@ BENCHMARKS: dict[str, tuple[Callable[[Path, int], Iterator[Result]], int]] = {
     "jp2": (bench_jp2, 3),
     "cores": (bench_cores, 7),
     "plan": (bench_plan, 3),
+    "zonal": (bench_zonal, 3),
+    "points": (bench_points, 3),
+    "ais": (bench_ais, 1),
 }
 """Name: what to run, and how often by default."""
 

@@ -6,10 +6,10 @@ Times are whole numbers of one unit (microseconds in jeospark), longitude and la
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from udfs.earth import metres
+from udfs.jit import compiled
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -108,7 +108,7 @@ def follow(
     return found, track, leg
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _follow(  # noqa: PLR0913, PLR0917
     mmsi: Any, time: Any, lon: Any, lat: Any, problem: Any, track: Any, leg: Any, gap: Any, speed: Any
 ) -> None:  # fmt: skip
@@ -137,7 +137,7 @@ def _follow(  # noqa: PLR0913, PLR0917
         last = row
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _returns(  # noqa: PLR0913, PLR0917
     mmsi: Any, time: Any, lon: Any, lat: Any, problem: Any, last: Any, row: Any, speed: Any
 ) -> Any:  # fmt: skip
@@ -176,7 +176,7 @@ def stays(keys: tuple[NDArray[Any], ...], begin: Integers, end: Integers, gap: i
     return np.flatnonzero(firsts)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _break(begin: Any, end: Any, gap: Any, firsts: Any) -> None:
     latest = np.int64(0)
     for row in range(len(begin)):
@@ -259,7 +259,7 @@ def close_pairs(group: Integers, points: Floats, distance: float) -> tuple[Integ
     return order[one], order[other], apart
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _pairs(keys: Any, points: Any, steps: Any, distance: Any, one: Any, other: Any) -> Any:
     """Count the pairs, and list them where there is room; `steps` lead to the half of the neighbours still to come."""
     limit, found, room = distance * distance, 0, len(one)

@@ -10,9 +10,9 @@ from collections import namedtuple
 from functools import cache
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from udfs.jit import compiled
 from udfs.quantiles import _comparators
 
 Workspace = namedtuple("Workspace", ("ordered", "flags", "undefined", "totals", "centres", "numbers"))  # noqa: PYI024
@@ -37,7 +37,7 @@ def median_network(dates: int) -> NDArray[np.int64]:
     return np.array(steps[::-1], np.int64).reshape(-1, 3)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def workspace(dates, width, model):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Allocate memory for `dates` runs of `width` pixels of the type of the array `model`."""
     return Workspace(
@@ -50,7 +50,7 @@ def workspace(dates, width, model):  # type: ignore[no-untyped-def]  # noqa: ANN
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@compiled(nogil=True, error_model="numpy", inline="always")
 def load(source, nodata, declared, scale, offset, data, valid):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Make float32 of stored numbers, and tell which are usable: not `nodata` where that is declared, else not NaN."""
     for pixel in range(len(source)):
@@ -59,26 +59,26 @@ def load(source, nodata, declared, scale, offset, data, valid):  # type: ignore[
         valid[pixel] = (number != nodata) if declared else (number == number)  # noqa: PLR0124
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@compiled(nogil=True, error_model="numpy", inline="always")
 def copy(source, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Copy a run; assigning a slice costs several times as much."""
     for pixel in range(len(source)):
         out[pixel] = source[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@compiled(nogil=True, error_model="numpy", inline="always")
 def greater(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Give the greater number as numpy.maximum does; NaN if either is."""
     return one if one > other or one != one else other  # noqa: PLR0124
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@compiled(nogil=True, error_model="numpy", inline="always")
 def lesser(one, other):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Give the lesser number as numpy.minimum does; NaN if either is."""
     return one if one < other or one != one else other  # noqa: PLR0124
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def median(values, start, valid, mark, out, work, network):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Median.
 
@@ -99,7 +99,7 @@ def median(values, start, valid, mark, out, work, network):  # type: ignore[no-u
         out[pixel] = np.nan if undefined[pixel] else result
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@compiled(nogil=True, error_model="numpy", inline="always")
 def _fill(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     odd, undefined = work.flags, work.undefined
     odd[:] = False
@@ -117,7 +117,7 @@ def _fill(values, start, valid, mark, width, work):  # type: ignore[no-untyped-d
             odd[pixel] ^= not known[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy", inline="always")
+@compiled(nogil=True, error_model="numpy", inline="always")
 def _compare(low, high, kind, width):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Order two rows; written out, since numba's min and max look for NaN first."""
     if kind == _BOTH:
@@ -133,7 +133,7 @@ def _compare(low, high, kind, width):  # type: ignore[no-untyped-def]  # noqa: A
             high[pixel] = low[pixel] if high[pixel] < low[pixel] else high[pixel]  # noqa: FURB136
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _add_up(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     totals, numbers = work.totals, work.numbers
     totals[:] = 0.0
@@ -145,7 +145,7 @@ def _add_up(values, start, valid, mark, width, work):  # type: ignore[no-untyped
             numbers[pixel] += 1.0 if known[pixel] else 0.0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def total(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sum."""
     _add_up(values, start, valid, mark, len(out), work)
@@ -153,7 +153,7 @@ def total(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def
         out[pixel] = work.totals[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def mean(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Arithmetic mean."""
     _add_up(values, start, valid, mark, len(out), work)
@@ -161,7 +161,7 @@ def mean(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]
         out[pixel] = work.totals[pixel] / max(work.numbers[pixel], 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _spread(values, start, valid, mark, width, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Put the sample variance into the totals."""
     totals, centres, numbers = work.totals, work.centres, work.numbers
@@ -178,7 +178,7 @@ def _spread(values, start, valid, mark, width, work):  # type: ignore[no-untyped
         totals[pixel] /= max(numbers[pixel] - 1.0, 1.0)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def variance(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sample variance."""
     _spread(values, start, valid, mark, len(out), work)
@@ -186,7 +186,7 @@ def variance(values, start, valid, mark, out, work):  # type: ignore[no-untyped-
         out[pixel] = work.totals[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def sd(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Sample standard deviation."""
     _spread(values, start, valid, mark, len(out), work)
@@ -194,7 +194,7 @@ def sd(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  
         out[pixel] = np.sqrt(work.totals[pixel])
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def minimum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the least value."""
     found, width = work.flags, len(out)
@@ -208,7 +208,7 @@ def minimum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-d
             found[pixel] |= known[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def maximum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the greatest value."""
     found, width = work.flags, len(out)
@@ -222,7 +222,7 @@ def maximum(values, start, valid, mark, out, work):  # type: ignore[no-untyped-d
             found[pixel] |= known[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def first(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Find the first usable value."""
     found, width = work.flags, len(out)
@@ -235,7 +235,7 @@ def first(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def
             found[pixel] |= known[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def last(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """Find the last usable value."""
     width = len(out)
@@ -246,7 +246,7 @@ def last(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]
             out[pixel] = source[pixel] if known[pixel] else out[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def count(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201, ARG001
     """Count the usable values that are finite."""
     width = len(out)
@@ -257,7 +257,7 @@ def count(values, start, valid, mark, out, work):  # type: ignore[no-untyped-def
             out[pixel] += 1 if known[pixel] & (abs(source[pixel]) < np.inf) else 0
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def some(valid, mark, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Tell whether any date has a usable value."""
     width = len(out)
@@ -268,7 +268,7 @@ def some(valid, mark, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN
             out[pixel] |= known[pixel]
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def several(valid, mark, out, work):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Tell whether more than one date has a usable value."""
     width, seen = len(out), work.flags

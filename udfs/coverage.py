@@ -11,9 +11,9 @@ are integers too, `FULL` of them to a pixel.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from udfs.jit import compiled
 from udfs.rings import BITS, FULL, Longs, Rings, boxes, signed_area
 
 FRACTIONAL, CENTRE, ALL_TOUCHED = 0, 1, 2
@@ -104,7 +104,7 @@ def _clipped_area(points: NDArray[np.float64], row: int, col: int) -> float:
     return float((x * np.roll(y, -1) - np.roll(x, -1) * y).sum() / 2)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _totals(runs, zones, weights):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     out = np.zeros(len(zones) - 1, np.int64)
     for zone in range(len(out)):
@@ -118,7 +118,7 @@ def _totals(runs, zones, weights):  # type: ignore[no-untyped-def]  # noqa: ANN0
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _cover(x, y, rings, holes, zones, bounds, top, left, rows, cols, method):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     number = len(zones) - 1
     starts = np.zeros(number + 1, np.int64)
@@ -144,21 +144,21 @@ def _cover(x, y, rings, holes, zones, bounds, top, left, rows, cols, method):  #
     return runs[:run].copy(), weights[:weight].copy(), starts
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _grown(runs, least):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     out = np.empty((max(2 * len(runs), least), 4), np.int32)
     out[: len(runs)] = runs
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _longer(weights, least):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     out = np.empty(max(2 * len(weights), least), np.int32)
     out[: len(weights)] = weights
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _ring(x, y, start, stop, hole, top, left, field, method):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     """Add what the edges of a ring contribute."""
     sign = 1 if (signed_area(x, y, start, stop) > 0) != hole else -1
@@ -170,7 +170,7 @@ def _ring(x, y, start, stop, hole, top, left, field, method):  # type: ignore[no
             _edge(x[at + 1], y[at + 1], x[at], y[at], -sign, top, left, field, method)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _edge(x0, y0, x1, y1, sign, top, left, field, method):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     slope = float(x1 - x0) / float(y1 - y0)
     first, last = max(y0 >> BITS, top), min((y1 - 1) >> BITS, top + len(field) - 1)
@@ -194,7 +194,7 @@ def _edge(x0, y0, x1, y1, sign, top, left, field, method):  # type: ignore[no-un
         low = high
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _at(x0, y0, x1, y1, slope, y):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Where an edge is at a height, on the lattice; at its ends exactly there, and never beyond them."""
     if y <= y0:
@@ -205,7 +205,7 @@ def _at(x0, y0, x1, y1, slope, y):  # type: ignore[no-untyped-def]  # noqa: ANN0
     return min(max(between, min(x0, x1)), max(x0, x1))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _across(x0, y0, x1, y1, sign, left, line):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add the part of an edge that lies in one row, from left to right; columns before the first count as its edge."""
     wall, width = left << BITS, len(line) - 1
@@ -237,7 +237,7 @@ def _across(x0, y0, x1, y1, sign, left, line):  # type: ignore[no-untyped-def]  
         x, y, col = end, height, col + 1
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _scan(field, top, left, method, runs, run, weights, weight):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     """Sum up each row, write its runs, and leave zeros behind."""
     for row in range(len(field)):
@@ -266,7 +266,7 @@ def _scan(field, top, left, method, runs, run, weights, weight):  # type: ignore
     return run, weight
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _weight(total, method):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Weight of a pixel: of its area in units of 2⁻⁴⁹, or of how often its centre is enclosed."""
     if method == FRACTIONAL:

@@ -8,8 +8,9 @@ from math import asin, atan, atan2, cos, radians, sin, sqrt, tan
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from udfs.jit import compiled
 
 Floats = NDArray[np.float64]
 
@@ -65,7 +66,7 @@ def lonlat(points: Floats) -> tuple[Floats, Floats]:
     return np.degrees(np.arctan2(y, x)), np.degrees(phi)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def metres(lon1: Any, lat1: Any, lon2: Any, lat2: Any) -> Any:
     """One geodesic of `geodesic`, for other kernels."""
     if not (lon1 == lon1 and lat1 == lat1 and lon2 == lon2 and lat2 == lat2):  # noqa: PLR0124 - NaN
@@ -96,7 +97,7 @@ def metres(lon1: Any, lat1: Any, lon2: Any, lat2: Any) -> Any:
     return 2 * RADIUS * asin(min(1.0, sqrt(half)))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _length(squared: Any, sigma: Any, across: Any, along: Any, middle: Any) -> Any:
     u = squared * (A * A - B * B) / (B * B)
     big = 1 + u / 16384 * (4096 + u * (-768 + u * (320 - 175 * u)))
@@ -106,7 +107,7 @@ def _length(squared: Any, sigma: Any, across: Any, along: Any, middle: Any) -> A
     return B * big * (sigma - small * across * (middle + small / 4 * inner))
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _geodesics(lon1: Any, lat1: Any, lon2: Any, lat2: Any, out: Any) -> None:
     for row in range(len(out)):
         out[row] = metres(lon1[row], lat1[row], lon2[row], lat2[row])
@@ -157,7 +158,7 @@ def nearest(placed: Floats, queries: Floats, k: int) -> tuple[NDArray[np.int64],
     return places, np.sqrt(apart)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _axes(placed: Any, axes: Any) -> None:
     """The axis that each node splits: the one that `tree` chose, found from the same box."""
     stack = np.empty((128, 2), np.int64)
@@ -180,7 +181,7 @@ def _axes(placed: Any, axes: Any) -> None:
         size += 2
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _nearest(placed: Any, axes: Any, queries: Any, places: Any, apart: Any) -> None:
     stack, bounds = np.empty((128, 2), np.int64), np.empty(128)
     for query in range(len(queries)):
@@ -206,12 +207,12 @@ def _nearest(placed: Any, axes: Any, queries: Any, places: Any, apart: Any) -> N
             size += 2
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _squared(one: Any, other: Any) -> Any:
     return (one[0] - other[0]) ** 2 + (one[1] - other[1]) ** 2 + (one[2] - other[2]) ** 2
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _insert(places: Any, apart: Any, node: Any, squared: Any) -> None:
     """Put a node among the k nearest so far, which are sorted by distance, then place."""
     at = len(apart)

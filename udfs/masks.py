@@ -5,8 +5,9 @@ from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from udfs.jit import compiled
 
 Mask = NDArray[np.bool_]
 
@@ -47,7 +48,7 @@ def lookup(numbers: NDArray[Any], table: Mask) -> Mask:
     return result
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _lookup_kernel(numbers, table, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     for plane in range(numbers.shape[0]):
         for row in range(numbers.shape[1]):
@@ -102,7 +103,7 @@ def _planes(cube: NDArray[Any]) -> tuple[int, int, int]:
     return math.prod(cube.shape[:-2]), rows, columns
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _dilate_kernel(planes, widths, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add each run of True to the rows it reaches as +1 at its start and -1 after its end, then sum along the rows."""
     count, rows, columns = planes.shape
@@ -127,7 +128,7 @@ def _dilate_kernel(planes, widths, result):  # type: ignore[no-untyped-def]  # n
                 result[plane, row, column] = depth > 0
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _spread(edges, row, start, stop, widths):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     rows, columns = edges.shape[0], edges.shape[1] - 1
     for other in range(max(row - len(widths) + 1, 0), min(row + len(widths), rows)):

@@ -3,8 +3,9 @@
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from udfs.jit import compiled
 
 
 def pack(
@@ -41,7 +42,7 @@ def pack(
     return int(_pack_integers(data, valid, float(scale), float(offset), *numbers, out))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _pack_floats(data, valid, scale, offset, null, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     total = 0
     for row in range(data.shape[0]):
@@ -52,7 +53,7 @@ def _pack_floats(data, valid, scale, offset, null, out):  # type: ignore[no-unty
     return total
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _pack_integers(data, valid, scale, offset, null, spare, least, greatest, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     total = 0
     low, high = np.float64(least), np.float64(greatest)

@@ -4,12 +4,13 @@ TIFF 6.0, section 14 (horizontal differencing), and Adobe Photoshop TIFF Technic
 wrap at the width of their type, so that signed numbers and floats go as unsigned ones of the same width.
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from udfs.jit import compiled
 
-@numba.njit(cache=True, nogil=True)
+
+@compiled(nogil=True)
 def add_up(differences: NDArray[np.unsignedinteger], row: int, col: int, out: NDArray[np.unsignedinteger]) -> None:
     """Fill `out` with numbers of a block with predictor 2.
 
@@ -21,14 +22,31 @@ def add_up(differences: NDArray[np.unsignedinteger], row: int, col: int, out: ND
     """
     rows, cols = out.shape
     zero = differences[0, 0] - differences[0, 0]
-    for i in range(rows):
-        line, into = differences[row + i], out[i]
-        number = zero
+    together = rows - rows % 4
+    # A sum waits for the one before it: four rows side by side take half the time.
+    for i in range(0, together, 4):
+        a = b = c = d = zero
+        line_a, line_b, line_c, line_d = (differences[row + i], differences[row + i + 1], differences[row + i + 2],
+                                          differences[row + i + 3])  # fmt: skip
+        into_a, into_b, into_c, into_d = out[i], out[i + 1], out[i + 2], out[i + 3]
         for j in range(col):
-            number += line[j]
+            a += line_a[j]
+            b += line_b[j]
+            c += line_c[j]
+            d += line_d[j]
         for j in range(cols):
-            number += line[col + j]
-            into[j] = number
+            a += line_a[col + j]
+            b += line_b[col + j]
+            c += line_c[col + j]
+            d += line_d[col + j]
+            into_a[j], into_b[j], into_c[j], into_d[j] = a, b, c, d
+    for i in range(together, rows):
+        a = zero
+        for j in range(col):
+            a += differences[row + i, j]
+        for j in range(cols):
+            a += differences[row + i, col + j]
+            out[i, j] = a
 
 
 def add_up_numpy(
@@ -40,7 +58,7 @@ def add_up_numpy(
     out[...] = sums[:, col : col + cols]
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def add_up_floats(differences: NDArray[np.uint8], row: int, col: int, out: NDArray[np.uint32]) -> None:
     """Fill `out` with numbers of a block of float32 with predictor 3.
 

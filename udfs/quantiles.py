@@ -10,10 +10,10 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from udfs.dtypes import float_dtype
+from udfs.jit import compiled
 from udfs.reduce import Data, Reduced, Valid, usable
 
 BLOCK = 256
@@ -94,7 +94,7 @@ def _comparators(size: int) -> NDArray[np.int64]:
     return np.array(pairs, np.int64).reshape(-1, 2)
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sort_block(layers, masks, start, pairs, greatest, ordered, numbers, undefined):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     """Sort the columns of one block of pixels; the loops over pixels are innermost, so that they become SIMD."""
     size, width = len(layers), min(ordered.shape[1], layers.shape[1] - start)
@@ -116,7 +116,7 @@ def _sort_block(layers, masks, start, pairs, greatest, ordered, numbers, undefin
     return width
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _median_kernel(layers, masks, pairs, greatest, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     ordered = np.empty((len(layers), BLOCK), layers.dtype)
     numbers, undefined = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.bool_)
@@ -131,7 +131,7 @@ def _median_kernel(layers, masks, pairs, greatest, result):  # type: ignore[no-u
                 result[start + pixel] = high if number % 2 else (low + high) * 0.5
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _quantile_kernel(layers, masks, pairs, greatest, chances, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     ordered = np.empty((len(layers), BLOCK), layers.dtype)
     numbers, undefined = np.empty(BLOCK, np.int64), np.empty(BLOCK, np.bool_)

@@ -4,15 +4,16 @@ Source coordinates are exact on a lattice of nodes `STEP` pixels apart and linea
 to the grid, not to the window, so that a pixel comes out the same whatever window it is computed in.
 """
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
+
+from udfs.jit import compiled
 
 STEP = 64
 """Pixels between two nodes. Over 64 pixels of 10 m a map projection bends by about a centimetre."""
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def nearest(
     source: NDArray[np.generic],
     fill: float,
@@ -46,7 +47,7 @@ def nearest(
                 out[i, j] = fill
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def bilinear(
     source: NDArray[np.float32],
     us: NDArray[np.float64],
@@ -81,7 +82,7 @@ def bilinear(
                 out[i, j] = np.nan
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _between(nodes: NDArray[np.float64], m: int, n: int, p: float, q: float) -> float:
     top = nodes[m, n] + (nodes[m, n + 1] - nodes[m, n]) * p
     bottom = nodes[m + 1, n] + (nodes[m + 1, n + 1] - nodes[m + 1, n]) * p
@@ -89,7 +90,7 @@ def _between(nodes: NDArray[np.float64], m: int, n: int, p: float, q: float) -> 
     return between
 
 
-@numba.njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _four(source: NDArray[np.float32], x: float, y: float) -> float:
     rows, cols = source.shape
     left, top = int(np.floor(x)), int(np.floor(y))
@@ -105,7 +106,7 @@ def _four(source: NDArray[np.float32], x: float, y: float) -> float:
     return mean
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def average(source: NDArray[np.float32], factor: int, out: NDArray[np.float32]) -> None:
     """Fill `out` (rows, cols) with the mean of the usable ones among each `factor` × `factor` source pixels.
 
@@ -145,7 +146,7 @@ def repeat_numpy(source: NDArray[np.generic], *, factor: int, row: int, col: int
     np.take(np.take(source, rows, axis=0), cols, axis=1, out=out)
 
 
-@numba.njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _repeat_kernel(source, factor, row, col, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     rows, cols = out.shape
     for i in range(rows):

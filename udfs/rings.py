@@ -6,8 +6,9 @@ Whole numbers, so that an outline is the same in whichever tile or window it is 
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
+
+from udfs.jit import compiled
 
 BITS = 24
 FULL = 1 << BITS
@@ -77,7 +78,7 @@ def boxes(rings: Rings) -> Longs:
     return out
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def signed_area(x, y, start, stop):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Area of a ring in pixels, positive where edges that lead to greater y have the inside at greater x."""
     area = 0.0

@@ -16,9 +16,9 @@ from fractions import Fraction
 from math import isqrt
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
+from udfs.jit import compiled
 from udfs.rings import FULL
 
 MOST = 1 << 16
@@ -187,7 +187,7 @@ def _of_sums(spectrum: Spectrum, out: NDArray[np.float64]) -> None:
     out[MIN], out[MAX] = values_of(np.array([spectrum.least, spectrum.greatest], np.uint32))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def fill(values, weights, chances, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN201
     """Fill in the statistics of distinct values, ascending, and their weights; `out` holds NaN before."""
     whole, total = np.int64(0), 0.0
@@ -206,7 +206,7 @@ def fill(values, weights, chances, out):  # type: ignore[no-untyped-def]  # noqa
     _quantiles(values, weights, chances, out)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _quantiles(values, weights, chances, out):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Walk along the places of the values until each quantile is passed."""
     last, whole = len(values) - 1, np.int64(0)

@@ -6,10 +6,10 @@ See `udfs.spectrum` for what is kept of a zone and what the statistics are.
 from dataclasses import dataclass
 
 import numpy as np
-from numba import njit
 from numpy.typing import NDArray
 
 from udfs.coverage import Coverage
+from udfs.jit import compiled
 from udfs.rings import FULL
 from udfs.spectrum import (
     CHANCES,
@@ -115,7 +115,7 @@ def summarise_plain(
     )
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _summarise(runs, zones, coverage, data, valid, keep, chances, out, weights, starts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     most, kept = np.int64(0), np.int64(0)
     for zone in range(len(keep)):
@@ -145,7 +145,7 @@ def _summarise(runs, zones, coverage, data, valid, keep, chances, out, weights, 
     return words[:at].copy(), values[:at].copy()
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _united(words, values, starts, order, groups, chances, out, weights, ends):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     most, at = np.int64(0), np.int64(0)
     for group in range(len(ends) - 1):
@@ -176,19 +176,19 @@ def _united(words, values, starts, order, groups, chances, out, weights, ends): 
     return joined[:at].copy(), sums[:at].copy()
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _word(value):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     bits = np.float32(value + np.float32(0)).view(np.int32)
     return np.uint32(bits) ^ (np.uint32(bits >> np.int32(31)) | np.uint32(0x80000000))
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _value(word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     bits = np.uint32(word ^ np.uint32(0x80000000)) if word >> np.uint32(31) else np.uint32(~word)
     return np.float64(np.uint32(bits).view(np.float32))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _gather(runs, first, last, coverage, data, valid, width, items):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     """List the usable pixels of a zone: the word in the upper half of an item, the weight in the lower.
 
@@ -217,7 +217,7 @@ def _gather(runs, first, last, coverage, data, valid, width, items):  # type: ig
     return size
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sorted(items, spare, size, counts):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Sort items by their words: dealt out by their first bits, which leaves little to the insertion that follows."""
     if size < 2:
@@ -246,7 +246,7 @@ def _sorted(items, spare, size, counts):  # type: ignore[no-untyped-def]  # noqa
     return spare
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _sorted_by_digits(items, spare, size, counts, base, bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Sort items digit by digit from the last, as many digits as tell them apart."""
     passes = -(-bits // DIGIT)
@@ -262,7 +262,7 @@ def _sorted_by_digits(items, spare, size, counts, base, bits):  # type: ignore[n
     return source
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _deal(source, target, size, counts, number, base, shift, mask):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202, PLR0913, PLR0917
     """Put items where those of their digit begin; `counts` tells how many each digit has."""
     total = 0
@@ -274,7 +274,7 @@ def _deal(source, target, size, counts, number, base, shift, mask):  # type: ign
         counts[value] += 1
 
 
-@njit(cache=True, nogil=True, inline="always")
+@compiled(nogil=True, inline="always")
 def _bits(number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """How many bits a number has."""
     bits = 0
@@ -283,7 +283,7 @@ def _bits(number):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     return bits
 
 
-@njit(cache=True, nogil=True)
+@compiled(nogil=True)
 def _combined(items, size, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Leave one item a word, now the word itself, and add up the weights; returns how many."""
     if not size:

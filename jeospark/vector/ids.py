@@ -5,9 +5,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
 
 from jeospark.vector.wkb import binary_buffers
+from udfs.jit import compiled
 
 
 def id_numbers(column: pa.Array) -> npt.NDArray[np.uint64]:
@@ -25,7 +25,7 @@ def id_numbers(column: pa.Array) -> npt.NDArray[np.uint64]:
     return hashes
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _hash(data: Any, places: Any, hashes: Any) -> None:
     # FNV-1a, and the finaliser of MurmurHash3, which spreads short texts over all bits.
     for row in range(hashes.shape[0]):

@@ -6,7 +6,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from numba import njit
+
+from udfs.jit import compiled
 
 TYPES = (
     "Geometry",
@@ -86,7 +87,7 @@ def hilbert(bounds: npt.NDArray[np.float64], half: float) -> npt.NDArray[np.int6
     return keys
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _hilbert(bounds: Any, half: Any, keys: Any) -> None:
     side = 1 << 31
     for row in range(bounds.shape[0]):
@@ -107,12 +108,12 @@ def _hilbert(bounds: Any, half: Any, keys: Any) -> None:
         keys[row] = key
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _cell(value: Any, half: Any, side: Any) -> Any:
     return np.int64(min(max((value + half) / (2.0 * half) * side, 0.0), side - 1.0))
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _scan(  # noqa: PLR0913, PLR0917 (arrays in, arrays out)
     data: Any, offsets: Any, known: Any, bounds: Any, kinds: Any, flags: Any, vertices: Any, strides: Any
 ) -> None:
@@ -127,7 +128,7 @@ def _scan(  # noqa: PLR0913, PLR0917 (arrays in, arrays out)
                 bounds[row, :] = np.nan
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _scan_one(piece: Any, box: Any) -> Any:  # noqa: C901, PLR0911, PLR0912, PLR0915 (one loop over bytes)
     size, at, pending, first = piece.shape[0], 0, 1, True
     outer, flag, count, stride = 0, 0, 0, 0.0
@@ -192,13 +193,13 @@ def _scan_one(piece: Any, box: Any) -> Any:  # noqa: C901, PLR0911, PLR0912, PLR
     return outer, flag, count, stride
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _whole(piece: Any, at: Any, big: Any) -> Any:
     a, b, c, d = np.int64(piece[at]), np.int64(piece[at + 1]), np.int64(piece[at + 2]), np.int64(piece[at + 3])
     return (a << 24 | b << 16 | c << 8 | d) if big else (d << 24 | c << 16 | b << 8 | a)
 
 
-@njit(cache=True, nogil=True, error_model="numpy")
+@compiled(nogil=True, error_model="numpy")
 def _real(piece: Any, at: Any, big: Any) -> Any:
     if big:
         return piece[at : at + 8][::-1].copy().view(np.float64)[0]

@@ -48,7 +48,7 @@ class Stored:
 def plain_module(source, name):
     """A module without numba, in which runs are 4 pixels long."""
     module = ModuleType(name)
-    text = source.replace("from numba import njit", "njit = lambda **_: lambda function: function")
+    text = source.replace("from udfs.jit import compiled", "compiled = lambda **_: lambda function: function")
     exec(text.replace(f"RUN = {RUN}", "RUN = 4"), module.__dict__)
     return module
 

@@ -1,5 +1,6 @@
 """A bad asset costs its own row: a named error that tells unit, item, band and cause, and no file left behind."""
 
+import os
 import resource
 import subprocess
 import sys
@@ -277,7 +278,9 @@ with gdal_environment(settings):
 """
 
 
-def test_file_size_limit_is_a_full_disk(world, items, ndvi_recipe):
+@pytest.mark.parametrize("cold", [True, False])
+def test_file_size_limit_is_a_full_disk(world, items, ndvi_recipe, cold):
+    """Whether or not compiled kernels are kept already: what cannot be kept is no failure."""
     import pickle
 
     recipe, unit = ndvi_recipe(), world.unit(items, (128, 128))
@@ -287,6 +290,7 @@ def test_file_size_limit_is_a_full_disk(world, items, ndvi_recipe):
     order.write_bytes(pickle.dumps((unit, recipe.to_json(), known, orders.product, orders.settings)))
     done = subprocess.run(
         [sys.executable, "-c", LIMITED, str(order)], check=True, capture_output=True, text=True,
+        env={**os.environ, **({"NUMBA_CACHE_DIR": str(world.folder / "numba")} if cold else {})},
         preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (8000, 8000)),
     )  # fmt: skip
     assert done.stdout == "DiskFullError\n", done.stderr

@@ -22,7 +22,7 @@ def blocks_digest() -> str:
 
 @lru_cache(maxsize=64)
 def load_kernel(source: str, folder: str) -> Callable[..., None]:
-    """Import a kernel; where its file cannot be written, or numba cannot keep what it compiled, make it in memory.
+    """Import a kernel; where its file cannot be written, make it in memory.
 
     Args:
         source: The kernel's module.
@@ -31,9 +31,9 @@ def load_kernel(source: str, folder: str) -> Callable[..., None]:
     name = hashlib.sha256(source.encode()).hexdigest()
     try:
         module = _import(_published(source, Path(folder) / "kernels" / f"{name}.py"), f"jeospark_kernel_{name}")
-    except (OSError, RuntimeError):
+    except OSError:
         module = ModuleType(f"jeospark_kernel_{name}")
-        exec(source.replace("cache=True, ", ""), module.__dict__)  # noqa: S102 - made of numbers and fixed texts only
+        exec(source, module.__dict__)  # noqa: S102 - made of numbers and fixed texts only
     kernel: Callable[..., None] = module.kernel
     return kernel
 

@@ -49,7 +49,7 @@ _TESTS = {"some": "", "several": ", work32"}
 _HEAD = '''"""The kernel of a recipe, made by jeospark.recipe.compiled."""
 
 import numpy as np
-from numba import njit
+from udfs.jit import compiled
 
 from udfs import blocks
 
@@ -99,7 +99,7 @@ class Writer:
         """
         constants = [f"c{one} = {_literal(self._at(one))}" for one in self._used if self._at(one).name == "constant"]
         body = [*self._allocations(), "for row in range(rows):", *_in(self._row())]
-        lines = [*constants, "", "", '@njit(cache=True, nogil=True, error_model="numpy")']
+        lines = [*constants, "", "", '@compiled(nogil=True, error_model="numpy")']
         return _HEAD.format(blocks=blocks, run=RUN) + "\n".join([*lines, self._signature(), *_in(body)]) + "\n"
 
     def _signature(self) -> str:
