@@ -1,10 +1,14 @@
 """The benchmark `composite` with odc-stac and dask, written as their users do; prints the seconds of each repetition.
 
-Arguments: file of STAC items, output folder, size of the archive and of a tile in pixels, repetitions.
+Arguments: file of STAC items, output folder, size of the archive and of a tile in pixels, repetitions, how dask runs:
+`client` for its own cluster on this machine, as a bare `Client()` starts it, `threads` for threads of one process.
 """
 
 import json
 import sys
+import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from time import perf_counter
 
@@ -17,6 +21,7 @@ import xarray as xr
 from bench_archive import CRS, ORIGIN
 from bench_bare import MASKED, NODATA, STORED_SCALE
 from dask.delayed import delayed
+from dask.distributed import Client
 from odc.geo.geobox import GeoBox
 
 CORES = 2
@@ -59,13 +64,25 @@ def run(items: list[pystac.Item], folder: Path, size: int, tile: int) -> float:
     return perf_counter() - started
 
 
+@contextmanager
+def workers(kind: str) -> Iterator[None]:
+    """Dask's workers, started before the clock."""
+    if kind == "threads":
+        with dask.config.set(scheduler="threads", num_workers=CORES):
+            yield
+    else:
+        with Client(dashboard_address=None) as client:  # type: ignore[no-untyped-call]
+            # Medians of pixels without any date are told of once a chunk.
+            client.run(warnings.simplefilter, "ignore")
+            yield
+
+
 def main() -> None:
     """Read the arguments, start the workers, repeat."""
     items = [pystac.Item.from_dict(each) for each in json.loads(Path(sys.argv[1]).read_text(encoding="utf-8"))]
     folder, (size, tile, repeat) = Path(sys.argv[2]), (int(each) for each in sys.argv[3:6])
     folder.mkdir(parents=True, exist_ok=True)
-    # Two processes of dask.distributed took nearly twice as long.
-    with dask.config.set(scheduler="threads", num_workers=CORES):
+    with workers(sys.argv[6]):
         seconds = [run(items, folder, size, tile) for _ in range(repeat)]
     print(json.dumps(seconds))
 
