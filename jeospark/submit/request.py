@@ -1,5 +1,6 @@
 """What a user asked to submit, and the spark-submit line that does it."""
 
+import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
@@ -10,6 +11,9 @@ from jeospark.engine.jars import spark_home
 from jeospark.engine.main import FOLDER_VARIABLE
 from jeospark.settings import PREFIX
 from jeospark.submit.archive import NAME, PYTHON
+
+SECRET = re.compile("secret|token|key|password|macaroon|bearer", re.IGNORECASE)
+"""In names of variables whose values are not put on a command line, where every user of the machine sees them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -63,13 +67,13 @@ def environment_conf(request: Request, archive: str | None, environ: Mapping[str
     Args:
         request: What the user asked for.
         archive: See `command`.
-        environ: The user's environment, whose `JEOSPARK_` variables hold for the driver.
+        environ: The user's environment, whose `JEOSPARK_` variables hold for the driver, but for `SECRET` ones.
         cache: Folder of compiled kernels.
     """
     python = PYTHON if archive else sys.executable
     if request.mode == "client":
         return {"spark.pyspark.driver.python": sys.executable, "spark.pyspark.python": python}
-    settings = {name: value for name, value in environ.items() if name.startswith(PREFIX)}
+    settings = {name: value for name, value in environ.items() if name.startswith(PREFIX) and not SECRET.search(name)}
     # A driver on a node starts in a folder of its own, and with another home.
     own = {**settings, f"{PREFIX}CACHE": cache, FOLDER_VARIABLE: str(Path.cwd()), "PYSPARK_PYTHON": python}
     return {f"spark.yarn.appMasterEnv.{name}": value for name, value in sorted(own.items())}
