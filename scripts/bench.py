@@ -166,6 +166,13 @@ def bench_ais(folder: Path, repeat: int) -> Iterator[Result]:
     yield from bench(folder, repeat)
 
 
+def bench_yarn(folder: Path, repeat: int) -> Iterator[Result]:
+    """One executor and two on a small YARN of this machine."""
+    from bench_yarn import bench_yarn as bench  # noqa: PLC0415 - a cluster is asked for here only
+
+    yield from bench(folder, repeat)
+
+
 def alternate(work: Work, engine: Engine, repeat: int) -> tuple[list[float], list[Reply]]:
     """Bare, jeospark, bare, jeospark, …; the last results of both must be equal."""
     seconds, replies = [], []
@@ -252,6 +259,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Path, int], Iterator[Result]], int]] = {
     "zonal": (bench_zonal, 3),
     "points": (bench_points, 3),
     "ais": (bench_ais, 1),
+    "yarn": (bench_yarn, 5),
 }
 """Name: what to run, and how often by default."""
 

@@ -8,12 +8,12 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -58,13 +58,18 @@ class Engine:
 
     Args:
         cores: How many tasks it runs at once.
+        properties: Spark's, where it is no session on this machine.
+        python: Of the workers.
     """
 
-    def __init__(self, cores: int) -> None:
+    def __init__(
+        self, cores: int, properties: Mapping[str, str] = MappingProxyType({}), python: str = sys.executable
+    ) -> None:
         started = perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(cores)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, __file__, str(cores), json.dumps(dict(properties))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYSPARK_PYTHON": python},
+        )  # fmt: skip
         self._answer()
         self.session_seconds = perf_counter() - started
         """From the start of Python to a session that takes jobs."""
@@ -111,12 +116,12 @@ def _lonely_stdout() -> Iterator[IO[str]]:
         yield answers
 
 
-def serve(cores: int) -> None:
+def serve(cores: int, properties: Mapping[str, str]) -> None:
     """Start a session, then run the jobs that come, a line of JSON each, until there are no more."""
     from jeospark.engine.session import spark_session  # noqa: PLC0415 - counted as part of the start
 
     with _lonely_stdout() as answers:
-        spark = spark_session("jeospark benchmark", session_config(cores))
+        spark = spark_session("jeospark benchmark", {**session_config(cores), **properties})
         print("{}", file=answers, flush=True)
         for line in sys.stdin:
             reply = execute(spark, Request(**json.loads(line)))
@@ -157,4 +162,4 @@ def execute(spark: Any, request: Request) -> Reply:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), json.loads(sys.argv[2]))
