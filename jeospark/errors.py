@@ -164,8 +164,12 @@ class LedgerError(OutputError):
     """What happened to some units could not be written down."""
 
 
+class WorkerLostError(JeosparkError):
+    """The worker that made a unit died, again and again."""
+
+
 class RunFailedError(JeosparkError):
-    """More units failed than the run allows."""
+    """Spark gave a run up before its end."""
 
 
 class VectorError(JeosparkError):

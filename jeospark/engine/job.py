@@ -84,7 +84,7 @@ class Job:
                     where=self.output,
                     remedy="Give another folder, or remove this one.",
                 )
-        write_text_atomic(self.path(FILE), json.dumps(asdict(self), indent=1, sort_keys=True))
+        write_text_atomic(self.path(FILE), json.dumps(asdict(self), indent=1, sort_keys=True), private=True)
 
 
 def load_job(output: str) -> Job:

@@ -5,27 +5,34 @@ its files become one.
 """
 
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
 from pathlib import Path
 
 import pyarrow.dataset as ds
 
+from jeospark.catalog.publish import item_href
 from jeospark.engine.job import Job
+from jeospark.engine.order import name_after
 from jeospark.model import Outcome
 from jeospark.schema import OUTCOMES, outcome_batch, outcome_of
+from jeospark.storage.parts import sweep
 from jeospark.storage.publish import exists
 from jeospark.storage.tables import write_table
 
 FOLDER = "ledger"
 ATTEMPT = "attempt"
-"""Partition column: when the attempt began, UTC, such as 20190714T093000.000000Z."""
+"""Partition column: when the attempt began, UTC, such as 20190714T093000.000000Z-3fa2; see `name_after`."""
 WHOLE = "outcomes.parquet"
 """The file of a finished attempt."""
 
 
-def attempt_name() -> str:
-    """A name for an attempt that sorts by time."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+def attempt_name(job: Job) -> str:
+    """A name for a new attempt, after those of all others."""
+    return name_after(attempts(job))
+
+
+def path(job: Job, attempt: str, *names: str) -> str:
+    """Where an attempt keeps its rows, or a file of that folder."""
+    return job.path(FOLDER, f"{ATTEMPT}={attempt}", *names)
 
 
 def write_part(job: Job, attempt: str, task: int, outcomes: Sequence[Outcome]) -> None:
@@ -35,8 +42,8 @@ def write_part(job: Job, attempt: str, task: int, outcomes: Sequence[Outcome]) -
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
     """
-    href = job.path(FOLDER, f"{ATTEMPT}={attempt}", f"part-{task:06d}.parquet")
-    write_table(href, [outcome_batch(outcomes)], OUTCOMES)
+    href = path(job, attempt, f"part-{task:06d}.parquet")
+    write_table(href, [outcome_batch(outcomes)], OUTCOMES, private=True)
 
 
 def close(job: Job, attempt: str) -> None:
@@ -46,12 +53,20 @@ def close(job: Job, attempt: str) -> None:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
     """
-    folder = Path(job.path(FOLDER, f"{ATTEMPT}={attempt}"))
-    parts = sorted(folder.glob("part-*.parquet"))
+    parts = sorted(Path(path(job, attempt)).glob("part-*.parquet"))
     batches = ds.dataset(parts, schema=OUTCOMES, format="parquet").to_batches()
-    write_table(str(folder / WHOLE), batches, OUTCOMES)
-    for part in parts:
-        part.unlink(missing_ok=True)
+    write_table(path(job, attempt, WHOLE), batches, OUTCOMES, private=True)
+
+
+def tidy(job: Job) -> None:
+    """Remove what attempts left beside their rows: a finished one needs its one file, whoever still writes there."""
+    for attempt in attempts(job):
+        if exists(path(job, attempt, WHOLE)):
+            for file in Path(path(job, attempt)).iterdir():
+                if file.name != WHOLE:
+                    file.unlink(missing_ok=True)
+        else:
+            sweep(path(job, attempt))
 
 
 def attempts(job: Job) -> list[str]:
@@ -61,19 +76,27 @@ def attempts(job: Job) -> list[str]:
 
 def rows(job: Job, attempt: str) -> Iterator[Outcome]:
     """The outcomes of one attempt, as far as it came."""
-    folder = job.path(FOLDER, f"{ATTEMPT}={attempt}")
-    whole = str(Path(folder, WHOLE))
+    folder, whole = path(job, attempt), path(job, attempt, WHOLE)
     table = ds.dataset(whole if exists(whole) else folder, schema=OUTCOMES, format="parquet")
     for batch in table.to_batches():
         yield from map(outcome_of, batch.to_pylist())
 
 
 def latest(job: Job) -> list[Outcome]:
-    """How each unit stands: its last row, or where that says `skipped`, the one that made the result; by unit."""
+    """How each unit stands: its last row, or the one that made the result where that still holds; by unit."""
     standing: dict[str, Outcome] = {}
     for attempt in attempts(job):
         for outcome in rows(job, attempt):
             known = standing.get(outcome.unit_id)
-            kept = known is not None and outcome.status == "skipped" and known.status in {"done", "empty"}
-            standing[outcome.unit_id] = known if kept and known is not None else outcome
+            standing[outcome.unit_id] = known if known is not None and _holds(known, outcome) else outcome
     return [standing[unit_id] for unit_id in sorted(standing)]
+
+
+def _holds(made: Outcome, later: Outcome) -> bool:
+    """True where a unit stands as an attempt made it: the later one skipped it, or had failed before it was there."""
+    if made.status not in {"done", "empty"}:
+        return False
+    if later.status == "skipped":
+        return True
+    same = later.status == "failed" and made.digest == later.digest and made.rejects == later.rejects
+    return same and made.href is not None and exists(made.href) and exists(item_href(made.href))

@@ -14,11 +14,11 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jeospark.catalog.store import Catalog
 from jeospark.engine import shuffle
 from jeospark.engine.job import Job
-from jeospark.engine.ledger import attempt_name
+from jeospark.engine.order import name_after
 from jeospark.engine.session import spark_session
 from jeospark.errors import EmptySelectionError
 from jeospark.grid import BBox, Grid
-from jeospark.planning.folder import INDEX, PlanFolder, complete, open_folder, write_part
+from jeospark.planning.folder import PlanFolder, complete, is_complete, open_folder, write_part
 from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import Placing, place
 from jeospark.planning.select import question, select
@@ -70,7 +70,7 @@ class Plan:
         Raises:
             OutputError: The storage cannot take it.
         """
-        path = self.job.path(FOLDER, attempt_name())
+        path = self.job.path(FOLDER, name_after(Path(each).name for each in plan_folders(self.job)))
         units = self._here()
         if units is not None:
             parts = [write_part(path, "part-00000.parquet", units)]
@@ -184,10 +184,15 @@ def area_of(load: Load) -> BBox | None:
     return BBox(west=west, south=south, east=east, north=north)
 
 
+def plan_folders(job: Job) -> list[str]:
+    """The folders of a job's plans, first to last, those that were not written to their end included."""
+    return sorted(map(str, Path(job.path(FOLDER)).glob("*")))
+
+
 def written_plan(job: Job) -> PlanFolder | None:
     """The plan that was fixed for a job last; None where none was, to its end."""
-    markers = sorted(Path(job.path(FOLDER)).glob(f"*/{INDEX}"))
-    return open_folder(str(markers[-1].parent)) if markers else None
+    whole = [folder for folder in plan_folders(job) if is_complete(folder)]
+    return open_folder(whole[-1]) if whole else None
 
 
 def check_units(units: int, job: Job) -> None:

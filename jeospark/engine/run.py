@@ -13,13 +13,14 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
 from jeospark.engine.job import Job, load_job
-from jeospark.engine.plan import Plan, check_units, make_plan, written_plan
+from jeospark.engine.plan import Plan, check_units, make_plan, plan_folders, written_plan
 from jeospark.engine.progress import watching
 from jeospark.engine.session import cores
 from jeospark.engine.worker import ENDINGS, Shift, mapper
 from jeospark.errors import LedgerError
 from jeospark.planning.folder import PlanFolder
 from jeospark.settings import Settings
+from jeospark.storage.parts import sweep
 from jeospark.storage.publish import check_writable
 
 TASKS_PER_CORE = 32
@@ -81,7 +82,7 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
     check_units(folder.units, job)
     began, started = datetime.now(UTC), perf_counter()
     context = spark.sparkContext
-    attempt, counter = ledger.attempt_name(), context.accumulator(0)
+    attempt, counter = ledger.attempt_name(job), context.accumulator(0)
     shift = Shift(
         job=job,
         bands=job.bands(),
@@ -95,6 +96,9 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
         endings = tasks.mapInArrow(mapper(shift, counter), from_arrow_schema(ENDINGS)).toArrow()
     counts = _counts(endings.to_pylist(), job)
     ledger.close(job, attempt)
+    ledger.tidy(job)
+    for left in (job.output, *plan_folders(job)):
+        sweep(left)
     return RunResult(
         job=job,
         attempt=attempt,

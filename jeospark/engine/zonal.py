@@ -131,7 +131,7 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
     plan = _around(make_plan(spark, job), zones, repeats)
     folder = plan.write()
     check_units(folder.units, job)
-    attempt = ledger.attempt_name()
+    attempt = ledger.attempt_name(job)
     ground = Ground(Grid.parse(job.grid), _extents(folder), METHODS[zones.coverage])
     rejected = _place(zones, ground, repeats, job, attempt)
     session = spark or spark_session(f"jeospark zonal {job.title}")
@@ -240,6 +240,7 @@ def _run(spark: SparkSession, shift: ZonalShift) -> Counter[str]:
     if unrecorded:
         raise LedgerError(f"the ledger lacks rows of units that ended: {unrecorded}", where=shift.job.output)
     ledger.close(shift.job, shift.attempt)
+    ledger.tidy(shift.job)
     counts: Counter[str] = Counter()
     for ending in endings:
         counts[ending["status"]] += ending["units"]

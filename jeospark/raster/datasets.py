@@ -12,6 +12,7 @@ from types import TracebackType
 from typing import Self
 
 import rasterio
+from rasterio._err import CPLE_OutOfMemoryError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
@@ -113,6 +114,7 @@ def reading(href: str) -> Iterator[None]:
     """Turn what GDAL raises while it reads `href` into an error that names the file.
 
     Raises:
+        MemoryError: GDAL got no memory, for which the file is not to blame.
         AssetMissingError: No such file.
         AssetUnreadableError: Empty, truncated, or of no format that GDAL knows.
     """
@@ -122,7 +124,9 @@ def reading(href: str) -> Iterator[None]:
         raise _named(href, error) from error
 
 
-def _named(href: str, error: RasterioError) -> AssetMissingError | AssetUnreadableError:
+def _named(href: str, error: RasterioError) -> AssetMissingError | AssetUnreadableError | MemoryError:
+    if isinstance(error.__cause__, CPLE_OutOfMemoryError):
+        return MemoryError(str(error.__cause__))
     local = _local_file(href)
     if local is not None and not os.path.lexists(local):
         return AssetMissingError(

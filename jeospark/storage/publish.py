@@ -5,15 +5,14 @@ The seam for other storages: nothing else in jeospark creates, renames or looks 
 
 import errno
 import os
-import uuid
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
-from tempfile import NamedTemporaryFile
 from urllib.parse import unquote, urlsplit
 
 from jeospark.errors import DiskFullError, OutputError, OutputUnwritableError
 from jeospark.storage.href import href_scheme
+from jeospark.storage.parts import part_name
 
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
 _UNWRITABLE = frozenset(
@@ -56,7 +55,7 @@ def output_error(error: OSError, where: str) -> OutputError:
 def attempt_path(final: str) -> str:
     """A hidden name beside `final` that no other attempt uses."""
     path = output_path(final)
-    return str(path.with_name(f".{path.name}.{uuid.uuid4().hex}.part"))
+    return str(path.with_name(part_name(path.name)))
 
 
 def publish(tmp: str, final: str, *, durable: bool = True) -> None:
@@ -83,12 +82,13 @@ def publish(tmp: str, final: str, *, durable: bool = True) -> None:
 
 
 @contextmanager
-def publishing(final: str, *, durable: bool = True) -> Iterator[str]:
+def publishing(final: str, *, durable: bool = True, private: bool = False) -> Iterator[str]:
     """Yield a temporary path to write; publish it when the block ends, remove it when the block raises.
 
     Args:
         final: See `publish`.
         durable: See `publish`.
+        private: True where only the owner may read it, and the folder that is made for it.
 
     Raises:
         DiskFullError: See `publish`.
@@ -97,7 +97,9 @@ def publishing(final: str, *, durable: bool = True) -> Iterator[str]:
     """
     tmp = attempt_path(final)
     try:
-        Path(tmp).parent.mkdir(parents=True, exist_ok=True)
+        Path(tmp).parent.mkdir(mode=0o700 if private else 0o777, parents=True, exist_ok=True)
+        if private:
+            Path(tmp).touch(mode=0o600)
     except OSError as error:
         raise output_error(error, final) from error
     try:
@@ -130,15 +132,20 @@ def read_bytes(href: str) -> bytes:
     return output_path(href).read_bytes()
 
 
-def write_text_atomic(href: str, text: str) -> None:
+def write_text_atomic(href: str, text: str, *, private: bool = False) -> None:
     """Publish a text as UTF-8, its folder made where missing.
+
+    Args:
+        href: Where.
+        text: What.
+        private: See `publishing`.
 
     Raises:
         DiskFullError: See `publish`.
         OutputUnwritableError: See `publishing`.
         OutputError: See `publish`.
     """
-    with publishing(href) as tmp:
+    with publishing(href, private=private) as tmp:
         try:
             Path(tmp).write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
@@ -154,12 +161,16 @@ def check_writable(folder: str, size: int = 1) -> None:
         OutputError: The storage failed otherwise.
     """
     path = output_path(folder)
+    probe = path / part_name("probe")
     try:
         path.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path, prefix=".probe.") as probe:
-            os.posix_fallocate(probe.fileno(), 0, size)
+        with probe.open("xb") as file:
+            os.posix_fallocate(file.fileno(), 0, size)
     except OSError as error:
         raise output_error(error, folder) from error
+    finally:
+        with suppress(OSError):
+            probe.unlink()
 
 
 def _sync(path: str) -> None:

@@ -8,7 +8,14 @@ import pyarrow.parquet as pq
 from jeospark.storage.publish import output_error, output_path, publishing
 
 
-def write_table(href: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, row_group: int = 1 << 16) -> None:
+def write_table(
+    href: str,
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    *,
+    row_group: int = 1 << 16,
+    private: bool = False,
+) -> None:
     """Publish a Parquet file.
 
     Args:
@@ -16,13 +23,14 @@ def write_table(href: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema,
         batches: What is in it; as long as they are small, so is the memory needed.
         schema: Of the batches.
         row_group: Rows of a row group at most; those of one batch stay together where they fit.
+        private: See `jeospark.storage.publish.publishing`.
 
     Raises:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
         OutputError: The storage failed otherwise.
     """
-    with publishing(href) as tmp:
+    with publishing(href, private=private) as tmp:
         try:
             with pq.ParquetWriter(tmp, schema, compression="zstd") as writer:
                 for batch in batches:
