@@ -4,23 +4,23 @@ Each task writes the rows of its units as it ends, so that they outlive a driver
 its files become one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
-
-import pyarrow.dataset as ds
 
 from jeospark.engine.job import Job
 from jeospark.model import Outcome
 from jeospark.schema import OUTCOMES, outcome_batch, outcome_of
-from jeospark.storage.publish import exists
-from jeospark.storage.tables import write_table
+from jeospark.storage.href import join
+from jeospark.storage.publish import names, remove
+from jeospark.storage.tables import read_table, write_table
 
 FOLDER = "ledger"
 ATTEMPT = "attempt"
 """Partition column: when the attempt began, UTC, such as 20190714T093000.000000Z."""
 WHOLE = "outcomes.parquet"
 """The file of a finished attempt."""
+_PART = re.compile(r"part-\d+\.parquet")
 
 
 def attempt_name() -> str:
@@ -46,26 +46,26 @@ def close(job: Job, attempt: str) -> None:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
     """
-    folder = Path(job.path(FOLDER, f"{ATTEMPT}={attempt}"))
-    parts = sorted(folder.glob("part-*.parquet"))
-    batches = ds.dataset(parts, schema=OUTCOMES, format="parquet").to_batches()
-    write_table(str(folder / WHOLE), batches, OUTCOMES)
+    folder = job.path(FOLDER, f"{ATTEMPT}={attempt}")
+    parts = [join(folder, name) for name in names(folder) if _PART.fullmatch(name)]
+    write_table(join(folder, WHOLE), (batch for part in parts for batch in read_table(part, OUTCOMES)), OUTCOMES)
     for part in parts:
-        part.unlink(missing_ok=True)
+        remove(part)
 
 
 def attempts(job: Job) -> list[str]:
     """Names of the attempts, first to last, those that were cut off included."""
-    return sorted(folder.name.removeprefix(f"{ATTEMPT}=") for folder in Path(job.path(FOLDER)).glob(f"{ATTEMPT}=*"))
+    prefix = f"{ATTEMPT}="
+    return sorted(name.removeprefix(prefix) for name in names(job.path(FOLDER)) if name.startswith(prefix))
 
 
 def rows(job: Job, attempt: str) -> Iterator[Outcome]:
     """The outcomes of one attempt, as far as it came."""
     folder = job.path(FOLDER, f"{ATTEMPT}={attempt}")
-    whole = str(Path(folder, WHOLE))
-    table = ds.dataset(whole if exists(whole) else folder, schema=OUTCOMES, format="parquet")
-    for batch in table.to_batches():
-        yield from map(outcome_of, batch.to_pylist())
+    found = names(folder)
+    for name in [WHOLE] if WHOLE in found else filter(_PART.fullmatch, found):
+        for batch in read_table(join(folder, name), OUTCOMES):
+            yield from map(outcome_of, batch.to_pylist())
 
 
 def latest(job: Job) -> list[Outcome]:

@@ -17,7 +17,8 @@ from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
 from jeospark.raster.quicklook import quicklook_cog
 from jeospark.settings import Settings
-from jeospark.storage.publish import exists, output_path, publishing, read_text
+from jeospark.storage.publish import exists, publishing, read_text, remove
+from jeospark.storage.tokens import redact
 from jeospark.task.evaluate import Evaluation
 from jeospark.task.memory import window_budget
 from jeospark.task.observation import BadAssetError, Fragment
@@ -51,7 +52,7 @@ def run_unit(unit: Unit, orders: Orders) -> Outcome:
     try:
         outcome = _run(unit, orders, base)
     except Exception as error:  # noqa: BLE001 - the one place where any failure becomes a row of the ledger
-        outcome = replace(base, error=type(error).__name__, message=f"unit {unit.unit_id}: {error}")
+        outcome = replace(base, error=type(error).__name__, message=redact(f"unit {unit.unit_id}: {error}"))
     return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
 
 
@@ -149,7 +150,7 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
 
 def _withdraw(*hrefs: str) -> None:
     for href in hrefs:
-        output_path(href).unlink(missing_ok=True)
+        remove(href)
 
 
 def _write(path: str, unit: Unit, orders: Orders, evaluation: Evaluation) -> tuple[int, int]:

@@ -16,6 +16,7 @@ from jeospark.raster.placement import Target
 from jeospark.settings import Settings
 from jeospark.storage.publish import exists
 from jeospark.storage.tables import open_table, write_table
+from jeospark.storage.tokens import redact
 from jeospark.task.evaluate import Evaluation
 from jeospark.task.observation import BadAssetError
 from jeospark.task.program import Program
@@ -70,7 +71,7 @@ def zonal_unit(unit: Unit, zones: TileZones, orders: ZonalOrders) -> Outcome:
     try:
         outcome = _run(unit, zones, orders, base)
     except Exception as error:  # noqa: BLE001 - the one place where any failure becomes a row of the ledger
-        outcome = replace(base, error=type(error).__name__, message=f"unit {unit.unit_id}: {error}")
+        outcome = replace(base, error=type(error).__name__, message=redact(f"unit {unit.unit_id}: {error}"))
     return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
 
 
