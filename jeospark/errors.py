@@ -124,6 +124,30 @@ class BandMissingError(RasterError):
     """An item or asset lacks a band that the recipe reads."""
 
 
+class StorageError(JeosparkError):
+    """A storage does not give or take what it should; base of the storage errors. The asset may be in order."""
+
+
+class StorageUnreachableError(StorageError):
+    """A storage refuses the connection, breaks off, or does not answer in time."""
+
+
+class StorageSlowError(StorageError):
+    """A storage sends less than a usable number of bytes a second."""
+
+
+class StorageAnswerError(StorageError):
+    """A storage answers with something else than what was asked for."""
+
+
+class StorageDeniedError(StorageError):
+    """A storage refuses access: the token is missing, wrong or expired."""
+
+
+class CredentialError(JeosparkError):
+    """A token cannot be read, or stands where others would see it."""
+
+
 class PlanError(JeosparkError):
     """No plan can be made; base of the planning errors."""
 

@@ -63,7 +63,7 @@ class Way:
         with output.with_suffix(".log").open("a", encoding="utf-8") as log:
             return subprocess.Popen(
                 command, env=environment(**self.environment, **changes), stdin=subprocess.DEVNULL, stdout=log,
-                stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=ROOT,
+                stderr=subprocess.STDOUT, text=True, start_new_session=True, cwd=output.parent,
             )  # fmt: skip
 
     def processes(self, run: "subprocess.Popen[str]") -> list[psutil.Process]:

@@ -4,25 +4,24 @@ Each task writes the rows of its units as it ends, so that they outlive a driver
 its files become one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from pathlib import Path
-
-import pyarrow.dataset as ds
 
 from jeospark.catalog.publish import item_href
 from jeospark.engine.job import Job
 from jeospark.engine.order import name_after
 from jeospark.model import Outcome
 from jeospark.schema import OUTCOMES, outcome_batch, outcome_of
-from jeospark.storage.parts import sweep
-from jeospark.storage.publish import exists
-from jeospark.storage.tables import write_table
+from jeospark.storage.publish import exists, names, remove
+from jeospark.storage.sweep import sweep
+from jeospark.storage.tables import read_table, write_table
 
 FOLDER = "ledger"
 ATTEMPT = "attempt"
 """Partition column: when the attempt began, UTC, such as 20190714T093000.000000Z-3fa2; see `name_after`."""
 WHOLE = "outcomes.parquet"
 """The file of a finished attempt."""
+_PART = re.compile(r"part-\d+\.parquet")
 
 
 def attempt_name(job: Job) -> str:
@@ -53,33 +52,35 @@ def close(job: Job, attempt: str) -> None:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
     """
-    parts = sorted(Path(path(job, attempt)).glob("part-*.parquet"))
-    batches = ds.dataset(parts, schema=OUTCOMES, format="parquet").to_batches()
+    parts = [path(job, attempt, name) for name in names(path(job, attempt)) if _PART.fullmatch(name)]
+    batches = (batch for part in parts for batch in read_table(part, OUTCOMES))
     write_table(path(job, attempt, WHOLE), batches, OUTCOMES, private=True)
 
 
 def tidy(job: Job) -> None:
     """Remove what attempts left beside their rows: a finished one needs its one file, whoever still writes there."""
     for attempt in attempts(job):
-        if exists(path(job, attempt, WHOLE)):
-            for file in Path(path(job, attempt)).iterdir():
-                if file.name != WHOLE:
-                    file.unlink(missing_ok=True)
-        else:
+        found = names(path(job, attempt))
+        if WHOLE not in found:
             sweep(path(job, attempt))
+        elif len(found) > 1:
+            for name in found:
+                if name != WHOLE:
+                    remove(path(job, attempt, name))
 
 
 def attempts(job: Job) -> list[str]:
     """Names of the attempts, first to last, those that were cut off included."""
-    return sorted(folder.name.removeprefix(f"{ATTEMPT}=") for folder in Path(job.path(FOLDER)).glob(f"{ATTEMPT}=*"))
+    prefix = f"{ATTEMPT}="
+    return sorted(name.removeprefix(prefix) for name in names(job.path(FOLDER)) if name.startswith(prefix))
 
 
 def rows(job: Job, attempt: str) -> Iterator[Outcome]:
     """The outcomes of one attempt, as far as it came."""
-    folder, whole = path(job, attempt), path(job, attempt, WHOLE)
-    table = ds.dataset(whole if exists(whole) else folder, schema=OUTCOMES, format="parquet")
-    for batch in table.to_batches():
-        yield from map(outcome_of, batch.to_pylist())
+    found = names(path(job, attempt))
+    for name in [WHOLE] if WHOLE in found else filter(_PART.fullmatch, found):
+        for batch in read_table(path(job, attempt, name), OUTCOMES):
+            yield from map(outcome_of, batch.to_pylist())
 
 
 def latest(job: Job) -> list[Outcome]:

@@ -16,6 +16,8 @@ from jeospark.engine.session import spark_session
 from jeospark.grid import Grid
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
+from jeospark.storage.href import absolute
+from jeospark.storage.tokens import check_href
 from jeospark.task.program import only_load
 
 FAILED = 1
@@ -36,7 +38,7 @@ def make_job(
 
     Args:
         recipe: The process graph as JSON.
-        output: Folder of the results; made absolute.
+        output: Folder of the results, a path or an href; made absolute.
         grid: Text form of a grid, or `native` for the one grid that the collection's items share.
         catalog: Folder of the catalogue; None for the one of the settings.
         title: Name of the product; None for the collection's id.
@@ -46,15 +48,17 @@ def make_job(
     Raises:
         BandMissingError: The collection lacks a band of the recipe.
         CollectionNotFoundError: The catalogue has no such collection.
+        CredentialError: The output's href carries a token.
         GridError: The grid is unknown, or the items of the collection have no one grid.
         RecipeError: The recipe is not one that can run.
     """
+    check_href(output)
     graph = ProcessGraph.from_json(recipe)
     job = Job(
         recipe=graph.to_json(),
         catalog=str(Path(catalog or Settings.load().catalog).resolve()),
         grid=grid,
-        output=str(Path(output).resolve()),
+        output=absolute(output),
         title=title or only_load(graph).collection,
         max_error_ratio=max_error_ratio,
         skip_bad_assets=skip_bad_assets,

@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import ceil
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -24,6 +23,8 @@ from jeospark.planning.place import Placing, place
 from jeospark.planning.select import question, select
 from jeospark.recipe.analysis import Load, period
 from jeospark.schema import UNITS
+from jeospark.storage.kinds import is_remote
+from jeospark.storage.publish import names
 
 FOLDER = "plan"
 ITEMS_HERE = 20_000
@@ -70,7 +71,7 @@ class Plan:
         Raises:
             OutputError: The storage cannot take it.
         """
-        path = self.job.path(FOLDER, name_after(Path(each).name for each in plan_folders(self.job)))
+        path = self.job.path(FOLDER, name_after(names(self.job.path(FOLDER))))
         units = self._here()
         if units is not None:
             parts = [write_part(path, "part-00000.parquet", units)]
@@ -88,7 +89,8 @@ class Plan:
             columns: Those of `UNITS` that it needs.
             schema: Of what it returns; few rows, as all come here.
         """
-        if self.folder is not None and self.folder.units <= UNITS_HERE:
+        # Spark reads plans of mounted file systems only.
+        if self.folder is not None and (self.folder.units <= UNITS_HERE or is_remote(self.folder.path)):
             return [function(batch) for batch in self.folder.batches(columns)]
         units = self._here() if self.folder is None else None
         if units is not None:
@@ -186,13 +188,13 @@ def area_of(load: Load) -> BBox | None:
 
 def plan_folders(job: Job) -> list[str]:
     """The folders of a job's plans, first to last, those that were not written to their end included."""
-    return sorted(map(str, Path(job.path(FOLDER)).glob("*")))
+    return [job.path(FOLDER, name) for name in names(job.path(FOLDER))]
 
 
 def written_plan(job: Job) -> PlanFolder | None:
     """The plan that was fixed for a job last; None where none was, to its end."""
-    whole = [folder for folder in plan_folders(job) if is_complete(folder)]
-    return open_folder(whole[-1]) if whole else None
+    latest = next(filter(is_complete, reversed(plan_folders(job))), None)
+    return None if latest is None else open_folder(latest)
 
 
 def check_units(units: int, job: Job) -> None:

@@ -20,8 +20,8 @@ from jeospark.engine.worker import ENDINGS, Shift, mapper
 from jeospark.errors import LedgerError
 from jeospark.planning.folder import PlanFolder
 from jeospark.settings import Settings
-from jeospark.storage.parts import sweep
 from jeospark.storage.publish import check_writable
+from jeospark.storage.sweep import sweep
 
 TASKS_PER_CORE = 32
 """Few units a task keep progress and retries fine-grained; few tasks keep Spark's share of the time small."""

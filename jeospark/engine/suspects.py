@@ -19,7 +19,7 @@ from jeospark.engine import ledger
 from jeospark.engine.job import Job
 from jeospark.errors import WorkerLostError
 from jeospark.model import Outcome, Unit
-from jeospark.storage.publish import exists, output_path, write_text_atomic
+from jeospark.storage.publish import exists, remove, write_text_atomic
 from jeospark.task.unit import MORE_MEMORY, failed
 
 
@@ -48,7 +48,7 @@ def _cautiously(job: Job, attempt: str, unit: Unit, make: Callable[[Unit], Outco
     with _alone():
         write_text_atomic(mark, unit.unit_id, private=True)
         outcome = make(unit)
-    output_path(mark).unlink(missing_ok=True)
+    remove(mark)
     return outcome
 
 

@@ -4,7 +4,6 @@ from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
-from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
@@ -19,8 +18,7 @@ from jeospark.output import OutputBand
 from jeospark.planning.folder import PlanFolder
 from jeospark.raster.env import gdal_environment
 from jeospark.settings import Settings
-from jeospark.storage.parts import sweep
-from jeospark.storage.publish import output_path
+from jeospark.storage.sweep import sweep
 from jeospark.task.product import product
 from jeospark.task.program import program
 from jeospark.task.unit import Orders, run_unit
@@ -88,8 +86,9 @@ def _sweep(outcomes: Iterable[Outcome]) -> None:
     folders: dict[str, set[str]] = {}
     for outcome in outcomes:
         if outcome.href is not None:
-            files = (outcome.href, thumbnail_href(outcome.href), item_href(outcome.href))
-            folders.setdefault(str(output_path(outcome.href).parent), set()).update(Path(each).name for each in files)
+            files = [outcome.href, thumbnail_href(outcome.href), item_href(outcome.href)]
+            folder = outcome.href.rpartition("/")[0]
+            folders.setdefault(folder, set()).update(each.rpartition("/")[2] for each in files)
     for folder, finished in folders.items():
         sweep(folder, finished)
 

@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 
 from jeospark.model import Unit
 from jeospark.schema import UNITS, unit_of
+from jeospark.storage.href import join
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.storage.tables import open_table, write_table
 
@@ -105,7 +105,7 @@ def open_folder(path: str) -> PlanFolder:
 
 
 def _href(path: str, name: str) -> str:
-    return str(PurePosixPath(path, name))
+    return join(path, name)
 
 
 def _rows(href: str, first: int, end: int) -> Iterator[Unit]:

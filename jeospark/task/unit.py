@@ -16,7 +16,8 @@ from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
 from jeospark.raster.quicklook import quicklook_cog
 from jeospark.settings import Settings
-from jeospark.storage.publish import output_path, publishing
+from jeospark.storage.publish import publishing, remove
+from jeospark.storage.tokens import redact
 from jeospark.task.evaluate import Evaluation
 from jeospark.task.memory import window_budget
 from jeospark.task.observation import BadAssetError, Fragment
@@ -71,7 +72,7 @@ def failed(base: Outcome, error: Exception) -> Outcome:
     """The row of a unit that an error ended, with the error's name and text."""
     if isinstance(error, MemoryError):
         error = TooLargeError(str(error) or "a worker got no more memory", remedy=MORE_MEMORY)
-    return replace(base, status="failed", error=type(error).__name__, message=f"unit {base.unit_id}: {error}")
+    return replace(base, status="failed", error=type(error).__name__, message=redact(f"unit {base.unit_id}: {error}"))
 
 
 def peak_mb() -> float:
@@ -160,7 +161,7 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
 
 def _withdraw(*hrefs: str) -> None:
     for href in hrefs:
-        output_path(href).unlink(missing_ok=True)
+        remove(href)
 
 
 def _write(path: str, unit: Unit, orders: Orders, evaluation: Evaluation) -> tuple[int, int]:
