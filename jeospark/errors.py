@@ -44,6 +44,10 @@ class SedonaError(JeosparkError):
     """Sedona or its jars are missing, or do not fit Spark."""
 
 
+class ForbiddenError(JeosparkError):
+    """A recipe, an item or a query would reach what it is not allowed to reach."""
+
+
 class SqlError(JeosparkError):
     """A query cannot be answered; base of the errors of SQL. A note shows the place in the query."""
 
@@ -54,10 +58,6 @@ class SqlLimitError(SqlError):
 
 class OptionError(SqlError):
     """An option of a data source or table function is unknown, malformed, or excluded by another."""
-
-
-class ForbiddenError(SqlError):
-    """A query would reach what it is not allowed to reach."""
 
 
 class CrsUnknownError(SqlError):

@@ -53,7 +53,7 @@ class Settings:
     """URL of the S3 server; empty for Amazon's."""
 
     allowed_roots: str
-    """Folders outside which SQL reaches no file, separated as in PATH; empty for no limit."""
+    """Folders outside which recipes, items and SQL reach no file, separated as in PATH; empty for no limit."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":

@@ -17,6 +17,7 @@ from jeospark.grid import Grid
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
 from jeospark.storage.href import absolute
+from jeospark.storage.roots import Roots
 from jeospark.storage.tokens import check_href
 from jeospark.task.program import only_load
 
@@ -49,16 +50,19 @@ def make_job(
         BandMissingError: The collection lacks a band of the recipe.
         CollectionNotFoundError: The catalogue has no such collection.
         CredentialError: The output's href carries a token.
+        ForbiddenError: Catalogue or output lie outside the allowed roots.
         GridError: The grid is unknown, or the items of the collection have no one grid.
         RecipeError: The recipe is not one that can run.
     """
     check_href(output)
-    graph = ProcessGraph.from_json(recipe)
+    graph, settings = ProcessGraph.from_json(recipe), Settings.load()
+    where = {"catalog": str(Path(catalog or settings.catalog).resolve()), "output": absolute(output)}
+    for place in where.values():
+        Roots.load(settings).check(place)
     job = Job(
         recipe=graph.to_json(),
-        catalog=str(Path(catalog or Settings.load().catalog).resolve()),
+        **where,
         grid=grid,
-        output=absolute(output),
         title=title or only_load(graph).collection,
         max_error_ratio=max_error_ratio,
         skip_bad_assets=skip_bad_assets,

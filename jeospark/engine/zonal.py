@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
+from jeospark.engine.abort import named_abort
 from jeospark.engine.job import Job
 from jeospark.engine.plan import Plan, check_units, make_plan
 from jeospark.engine.session import cores, spark_session
@@ -235,7 +236,8 @@ def _run(spark: SparkSession, shift: ZonalShift) -> Counter[str]:
         LedgerError: Rows of some could not be written.
     """
     tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    endings = tasks.mapInArrow(mapper(shift), from_arrow_schema(ENDINGS)).toArrow().to_pylist()
+    with named_abort(shift.job.output):
+        endings = tasks.mapInArrow(mapper(shift), from_arrow_schema(ENDINGS)).toArrow().to_pylist()
     unrecorded = next((ending["unrecorded"] for ending in endings if ending["unrecorded"]), None)
     if unrecorded:
         raise LedgerError(f"the ledger lacks rows of units that ended: {unrecorded}", where=shift.job.output)
