@@ -8,6 +8,7 @@ import pytest
 from jeospark.errors import OutputUnwritableError
 from jeospark.storage.parts import final_name, is_dead, part_name
 from jeospark.storage.publish import publishing
+from jeospark.storage.scratch import scratch_folder
 from jeospark.storage.sweep import PATIENCE, sweep
 
 BEGIN = """
@@ -83,6 +84,22 @@ def test_other_hidden_files_are_nobody_s_business(tmp_path):
     before = names(tmp_path)
     sweep(str(tmp_path), {"a.tif", "profile", "a"})
     assert names(tmp_path) == before
+
+
+def test_a_scratch_folder_of_a_killed_process_goes_when_the_next_one_is_made(tmp_path):
+    code = (
+        "import os, sys\n"
+        "from jeospark.storage.scratch import scratch_folder\n"
+        "with scratch_folder(sys.argv[1]) as own:\n"
+        "    (own / 'work.tif').write_text('half')\n"
+        "    os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9
+    (left,) = tmp_path.iterdir()
+    with scratch_folder(str(tmp_path)) as own, scratch_folder(str(tmp_path)) as other:
+        assert not left.exists()
+        assert sorted(names(tmp_path)) == sorted([own.name, other.name])
+    assert names(tmp_path) == []
 
 
 def test_a_folder_that_is_not_there_is_clean(tmp_path):
