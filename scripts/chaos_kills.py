@@ -92,5 +92,6 @@ def first_file(run: "Popen[str]", output: Path) -> float:
 
 def _new(output: Path) -> Path:
     rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
     output.with_suffix(".log").unlink(missing_ok=True)
     return output

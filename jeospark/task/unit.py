@@ -3,6 +3,7 @@
 import resource
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
@@ -62,9 +63,7 @@ def run_unit(unit: Unit, orders: Orders) -> Outcome:
     except Exception as error:  # noqa: BLE001 - the one place where any failure becomes a row of the ledger
         outcome = failed(base, error)
     if outcome.status == "failed" and known is None:
-        # A twin may have been faster, and have taken away what this one was writing.
-        made = published(unit.output_href, unit.digest)
-        outcome = _standing(unit, base, made) if made else outcome
+        outcome = _of_a_twin(unit, base) or outcome
     return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
 
 
@@ -89,6 +88,14 @@ def _skipped(unit: Unit, orders: Orders, base: Outcome, item: Mapping[str, Any] 
         return _standing(unit, base, item)
     rejects = still_bad(unit, missing, orders.program, orders.settings) if orders.skip_bad_assets else None
     return None if rejects is None else replace(_standing(unit, base, item), rejects=rejects)
+
+
+def _of_a_twin(unit: Unit, base: Outcome) -> Outcome | None:
+    """That a failed unit is published all the same: a twin was faster, and took away what this one was writing."""
+    with suppress(JeosparkError, OSError):
+        made = published(unit.output_href, unit.digest)
+        return None if made is None else _standing(unit, base, made)
+    return None
 
 
 def _standing(unit: Unit, base: Outcome, item: Mapping[str, Any]) -> Outcome:
