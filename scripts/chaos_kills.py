@@ -62,6 +62,7 @@ def kill(way: Way, job: Job, folder: Path, whole: Undisturbed, number: int, rand
         time.sleep(0.01)
     before = marks(output)
     code = run.wait(PATIENCE_S)
+    ended = f"exit {code}" + ("" if code else f" ({told(last_attempt(output))})")
     way.mend()
     # As a user would, now with the same job, now from the folder.
     again = (way.submit(job, output) if number % 2 else way.started(["jeospark", "resume", str(output)], output)).wait(
@@ -75,7 +76,7 @@ def kill(way: Way, job: Job, folder: Path, whole: Undisturbed, number: int, rand
     if redone > way.cores:
         broken.append(f"{redone} units that were published were made again")
     what = (
-        f"{victim or 'ended before'} at {moment:.1f} s with {len(before)} units published; exit {code}; "
+        f"{victim or 'ended before'} at {moment:.1f} s with {len(before)} units published; {ended}; "
         f"resumed: {told(last_attempt(output))}; {redone} made again"
     )
     if not broken:

@@ -35,5 +35,11 @@ def named_abort(output: str) -> Iterator[None]:
 
 
 def _words(error: Exception) -> str:
-    text = str(error.java_exception.getMessage()) if isinstance(error, Py4JJavaError) else str(error)
-    return redact(text.strip().partition("\n")[0][:LONGEST]).rstrip(".")
+    """The first lines of what Spark and its causes say."""
+    java = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    lines = [] if java is not None else [str(error)]
+    while java is not None:
+        lines.append(str(java.getMessage() or ""))
+        java = java.getCause()
+    text = " ".join(line.strip().partition("\n")[0] for line in lines)
+    return redact(text[:LONGEST]).strip(" .")
