@@ -44,6 +44,10 @@ class SedonaError(JeosparkError):
     """Sedona or its jars are missing, or do not fit Spark."""
 
 
+class ForbiddenError(JeosparkError):
+    """A recipe, an item or a query would reach what it is not allowed to reach."""
+
+
 class SqlError(JeosparkError):
     """A query cannot be answered; base of the errors of SQL. A note shows the place in the query."""
 
@@ -54,10 +58,6 @@ class SqlLimitError(SqlError):
 
 class OptionError(SqlError):
     """An option of a data source or table function is unknown, malformed, or excluded by another."""
-
-
-class ForbiddenError(SqlError):
-    """A query would reach what it is not allowed to reach."""
 
 
 class CrsUnknownError(SqlError):
@@ -124,6 +124,30 @@ class BandMissingError(RasterError):
     """An item or asset lacks a band that the recipe reads."""
 
 
+class StorageError(JeosparkError):
+    """A storage does not give or take what it should; base of the storage errors. The asset may be in order."""
+
+
+class StorageUnreachableError(StorageError):
+    """A storage refuses the connection, breaks off, or does not answer in time."""
+
+
+class StorageSlowError(StorageError):
+    """A storage sends less than a usable number of bytes a second."""
+
+
+class StorageAnswerError(StorageError):
+    """A storage answers with something else than what was asked for."""
+
+
+class StorageDeniedError(StorageError):
+    """A storage refuses access: the token is missing, wrong or expired."""
+
+
+class CredentialError(JeosparkError):
+    """A token cannot be read, or stands where others would see it."""
+
+
 class PlanError(JeosparkError):
     """No plan can be made; base of the planning errors."""
 
@@ -164,8 +188,12 @@ class LedgerError(OutputError):
     """What happened to some units could not be written down."""
 
 
+class WorkerLostError(JeosparkError):
+    """The worker that made a unit died, again and again."""
+
+
 class RunFailedError(JeosparkError):
-    """More units failed than the run allows."""
+    """Spark gave a run up before its end."""
 
 
 class SubmitError(JeosparkError):

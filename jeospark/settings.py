@@ -37,8 +37,23 @@ class Settings:
     compile: bool
     """Compile recipes with numba where they allow it; off, the plain evaluator does all."""
 
+    storage_patience_s: int
+    """How long a request to a storage is tried again before it fails, seconds."""
+    storage_timeout_s: int
+    """How long a storage may be silent before a request is tried again, seconds."""
+    storage_connections: int
+    """Connections that a worker process opens to one server at most."""
+    tokens: str
+    """Where the tokens of servers are: `host=file:PATH` or `host=env:NAME`, with commas between; hosts may have `*`
+    and a port. Never the token itself."""
+    http_gates: str
+    """HTTP doors of other servers, `root://host:1094=https://host:9000` or `hdfs://host:8020=http://host:9870`, with
+    commas between: what is named by the first is then reached by the second."""
+    s3_endpoint: str
+    """URL of the S3 server; empty for Amazon's."""
+
     allowed_roots: str
-    """Folders outside which SQL reaches no file, separated as in PATH; empty for no limit."""
+    """Folders outside which recipes, items and SQL reach no file, separated as in PATH; empty for no limit."""
 
     @classmethod
     def load(cls, environ: Mapping[str, str] | None = None) -> "Settings":
@@ -56,6 +71,12 @@ class Settings:
             "gdal_cache_mb": 128,
             "open_datasets": 128,
             "compile": True,
+            "storage_patience_s": 180,
+            "storage_timeout_s": 30,
+            "storage_connections": 4,
+            "tokens": "",
+            "http_gates": "",
+            "s3_endpoint": "",
             "allowed_roots": "",
         }
         values = {

@@ -14,6 +14,7 @@ from typing import Any
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.model import Outcome, Unit
 from jeospark.output import OutputBand
+from jeospark.storage.href import join, with_suffix
 from jeospark.storage.publish import write_text_atomic
 
 COLLECTION_FILE = "collection.json"
@@ -50,12 +51,12 @@ class OutputCollection:
 
 def item_href(output_href: str) -> str:
     """Where the item of a COG is published: beside it."""
-    return str(PurePosixPath(output_href).with_suffix(".json"))
+    return with_suffix(output_href, ".json")
 
 
 def thumbnail_href(output_href: str) -> str:
     """Where the quicklook of a COG is published: beside it."""
-    return str(PurePosixPath(output_href).with_suffix(".png"))
+    return with_suffix(output_href, ".png")
 
 
 def item_id(unit: Unit) -> str:
@@ -144,10 +145,10 @@ def write_collection(collection: OutputCollection, units: Iterable[Unit], recipe
         "jeospark:recipe": collection.recipe_id,
         "links": _collection_links(known, collection),
     }
-    root = PurePosixPath(collection.folder)
-    write_text_atomic(str(root / RECIPE_FILE), _json(recipe))
-    write_text_atomic(str(root / COLLECTION_FILE), _json(body | {"stac_extensions": _extensions(body)}))
-    return str(root / COLLECTION_FILE)
+    write_text_atomic(join(collection.folder, RECIPE_FILE), _json(recipe))
+    href = join(collection.folder, COLLECTION_FILE)
+    write_text_atomic(href, _json(body | {"stac_extensions": _extensions(body)}))
+    return href
 
 
 def _assets(unit: Unit, outcome: Outcome, collection: OutputCollection) -> dict[str, Any]:

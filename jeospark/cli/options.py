@@ -5,7 +5,22 @@ from typing import Any
 
 import click
 
+from jeospark.storage.href import absolute
+from jeospark.storage.kinds import is_remote
+
 Command = Callable[..., Any]
+
+
+class RunFolder(click.Path):
+    """The output folder of an earlier run: a folder that is there, or an href."""
+
+    def __init__(self) -> None:
+        super().__init__(exists=True, file_okay=False)
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
+        """The folder or href, made absolute."""
+        return absolute(value if is_remote(value) else str(super().convert(value, param, ctx)))
+
 
 catalog = click.option(
     "--catalog", metavar="FOLDER", help="Folder of the catalogue (default: JEOSPARK_CATALOG, or your data folder)."
@@ -17,7 +32,9 @@ grid = click.option(
     metavar="GRID",
     help="mgrs, mgrs:20, webmercator:12, CRS:resolution[:rowsxcols[:x,y]], or native for the collection's own.",
 )
-output = click.option("--output", "-o", required=True, metavar="FOLDER", help="Folder of the results, one a recipe.")
+output = click.option(
+    "--output", "-o", required=True, metavar="FOLDER", help="Folder of the results, one a recipe; a path or an href."
+)
 title = click.option("--title", default="", help="Name of the product in the catalogue and the report.")
 max_error_ratio = click.option(
     "--max-error-ratio",

@@ -1,12 +1,12 @@
 """`jeospark ledger` and `jeospark report`."""
 
-from pathlib import Path
-
 import click
+
+from jeospark.cli import options
 
 
 @click.command(epilog="Example: jeospark ledger out/ndvi --status failed")
-@click.argument("output", type=click.Path(exists=True, file_okay=False))
+@click.argument("output", type=options.RunFolder())
 @click.option("--status", type=click.Choice(["done", "skipped", "empty", "failed"]), help="Only these units.")
 @click.option("--all", "every", is_flag=True, help="Every attempt, not only how each unit stands.")
 def ledger(output: str, status: str | None, every: bool) -> None:
@@ -14,7 +14,7 @@ def ledger(output: str, status: str | None, every: bool) -> None:
     from jeospark.engine.job import load_job
     from jeospark.engine.ledger import attempts, latest, rows
 
-    job = load_job(str(Path(output).resolve()))
+    job = load_job(output)
     found = (row for attempt in attempts(job) for row in rows(job, attempt)) if every else iter(latest(job))
     for row in found:
         if status in (None, row.status):
@@ -24,10 +24,10 @@ def ledger(output: str, status: str | None, every: bool) -> None:
 
 
 @click.command(epilog="Example: jeospark report out/ndvi")
-@click.argument("output", type=click.Path(exists=True, file_okay=False))
+@click.argument("output", type=options.RunFolder())
 def report(output: str) -> None:
     """Write the catalogue and the HTML report of the run in the folder OUTPUT again, from its ledger."""
     from jeospark.engine.finish import finish
     from jeospark.engine.job import load_job
 
-    click.echo(finish(load_job(str(Path(output).resolve()))).report)
+    click.echo(finish(load_job(output)).report)

@@ -39,12 +39,12 @@ def run(recipe: Path, **given: Any) -> None:
 
 
 @click.command(epilog="Example: jeospark resume out/ndvi")
-@click.argument("output", type=click.Path(exists=True, file_okay=False))
+@click.argument("output", type=options.RunFolder())
 def resume(output: str) -> None:
     """Do what is missing or failed of the run in the folder OUTPUT."""
     from jeospark.engine.main import resume_job
 
-    _tell(resume_job(str(Path(output).resolve())))
+    _tell(resume_job(output))
 
 
 def _tell(ending: "Ending") -> None:

@@ -14,7 +14,7 @@ from jeospark.settings import Settings
 from jeospark.storage.publish import exists
 from jeospark.task.memory import peak_mb, window_floor_mb
 from jeospark.task.program import Program
-from jeospark.task.unit import is_published
+from jeospark.task.published import is_published
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -47,7 +47,7 @@ class Places:
 
 def remember(job: Job, attempt: Attempt) -> None:
     """Keep what `finish` tells of the last attempt."""
-    write_text_atomic(job.path(FILE), json.dumps(asdict(attempt), indent=1))
+    write_text_atomic(job.path(FILE), json.dumps(asdict(attempt), indent=1), private=True)
 
 
 def finish(job: Job) -> Places:

@@ -2,13 +2,13 @@
 
 import json
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 
 from jeospark.catalog.bands import collection_bands
 from jeospark.catalog.store import Catalog
 from jeospark.errors import OutputTakenError, SettingError
 from jeospark.output import OutputBand
 from jeospark.recipe.graph import ProcessGraph
+from jeospark.storage.href import join
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.task.program import Program, only_load, program
 
@@ -26,7 +26,7 @@ class Job:
     grid: str
     """Text form of the grid."""
     output: str
-    """Absolute folder of the results; it holds those of one recipe on one grid."""
+    """Absolute folder or href of the results; it holds those of one recipe on one grid."""
     title: str = ""
     skip_bad_assets: bool = False
     """True to leave items with a bad asset out of a unit (and say so in the ledger); False to fail the unit."""
@@ -66,8 +66,8 @@ class Job:
         return collection_bands(Catalog(self.catalog).collection(only_load(self.graph).collection))
 
     def path(self, *parts: str) -> str:
-        """A path below the output folder."""
-        return str(PurePosixPath(self.output, *parts))
+        """What is below the output folder."""
+        return join(self.output, *parts)
 
     def save(self) -> None:
         """Write the job into its output folder, for `resume`.
@@ -84,7 +84,7 @@ class Job:
                     where=self.output,
                     remedy="Give another folder, or remove this one.",
                 )
-        write_text_atomic(self.path(FILE), json.dumps(asdict(self), indent=1, sort_keys=True))
+        write_text_atomic(self.path(FILE), json.dumps(asdict(self), indent=1, sort_keys=True), private=True)
 
 
 def load_job(output: str) -> Job:
@@ -93,7 +93,7 @@ def load_job(output: str) -> Job:
     Raises:
         OutputTakenError: The folder holds no run.
     """
-    path = str(PurePosixPath(output, FILE))
+    path = join(output, FILE)
     if not exists(path):
         raise OutputTakenError(
             "the folder holds no run to resume", where=output, remedy="Give the output folder of an earlier run."

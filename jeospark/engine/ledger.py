@@ -4,28 +4,34 @@ Each task writes the rows of its units as it ends, so that they outlive a driver
 its files become one.
 """
 
+import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
-from pathlib import Path
 
-import pyarrow.dataset as ds
-
+from jeospark.catalog.publish import item_href
 from jeospark.engine.job import Job
+from jeospark.engine.order import name_after
 from jeospark.model import Outcome
 from jeospark.schema import OUTCOMES, outcome_batch, outcome_of
-from jeospark.storage.publish import exists
-from jeospark.storage.tables import write_table
+from jeospark.storage.publish import exists, names, remove
+from jeospark.storage.sweep import sweep
+from jeospark.storage.tables import read_table, write_table
 
 FOLDER = "ledger"
 ATTEMPT = "attempt"
-"""Partition column: when the attempt began, UTC, such as 20190714T093000.000000Z."""
+"""Partition column: when the attempt began, UTC, such as 20190714T093000.000000Z-3fa2; see `name_after`."""
 WHOLE = "outcomes.parquet"
 """The file of a finished attempt."""
+_PART = re.compile(r"part-\d+\.parquet")
 
 
-def attempt_name() -> str:
-    """A name for an attempt that sorts by time."""
-    return datetime.now(UTC).strftime("%Y%m%dT%H%M%S.%fZ")
+def attempt_name(job: Job) -> str:
+    """A name for a new attempt, after those of all others."""
+    return name_after(attempts(job))
+
+
+def path(job: Job, attempt: str, *names: str) -> str:
+    """Where an attempt keeps its rows, or a file of that folder."""
+    return job.path(FOLDER, f"{ATTEMPT}={attempt}", *names)
 
 
 def write_part(job: Job, attempt: str, task: int, outcomes: Sequence[Outcome]) -> None:
@@ -35,8 +41,8 @@ def write_part(job: Job, attempt: str, task: int, outcomes: Sequence[Outcome]) -
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
     """
-    href = job.path(FOLDER, f"{ATTEMPT}={attempt}", f"part-{task:06d}.parquet")
-    write_table(href, [outcome_batch(outcomes)], OUTCOMES)
+    href = path(job, attempt, f"part-{task:06d}.parquet")
+    write_table(href, [outcome_batch(outcomes)], OUTCOMES, private=True)
 
 
 def close(job: Job, attempt: str) -> None:
@@ -46,34 +52,52 @@ def close(job: Job, attempt: str) -> None:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
     """
-    folder = Path(job.path(FOLDER, f"{ATTEMPT}={attempt}"))
-    parts = sorted(folder.glob("part-*.parquet"))
-    batches = ds.dataset(parts, schema=OUTCOMES, format="parquet").to_batches()
-    write_table(str(folder / WHOLE), batches, OUTCOMES)
-    for part in parts:
-        part.unlink(missing_ok=True)
+    parts = [path(job, attempt, name) for name in names(path(job, attempt)) if _PART.fullmatch(name)]
+    batches = (batch for part in parts for batch in read_table(part, OUTCOMES))
+    write_table(path(job, attempt, WHOLE), batches, OUTCOMES, private=True)
+
+
+def tidy(job: Job) -> None:
+    """Remove what attempts left beside their rows: a finished one needs its one file, whoever still writes there."""
+    for attempt in attempts(job):
+        found = names(path(job, attempt))
+        if WHOLE not in found:
+            sweep(path(job, attempt))
+        elif len(found) > 1:
+            for name in found:
+                if name != WHOLE:
+                    remove(path(job, attempt, name))
 
 
 def attempts(job: Job) -> list[str]:
     """Names of the attempts, first to last, those that were cut off included."""
-    return sorted(folder.name.removeprefix(f"{ATTEMPT}=") for folder in Path(job.path(FOLDER)).glob(f"{ATTEMPT}=*"))
+    prefix = f"{ATTEMPT}="
+    return sorted(name.removeprefix(prefix) for name in names(job.path(FOLDER)) if name.startswith(prefix))
 
 
 def rows(job: Job, attempt: str) -> Iterator[Outcome]:
     """The outcomes of one attempt, as far as it came."""
-    folder = job.path(FOLDER, f"{ATTEMPT}={attempt}")
-    whole = str(Path(folder, WHOLE))
-    table = ds.dataset(whole if exists(whole) else folder, schema=OUTCOMES, format="parquet")
-    for batch in table.to_batches():
-        yield from map(outcome_of, batch.to_pylist())
+    found = names(path(job, attempt))
+    for name in [WHOLE] if WHOLE in found else filter(_PART.fullmatch, found):
+        for batch in read_table(path(job, attempt, name), OUTCOMES):
+            yield from map(outcome_of, batch.to_pylist())
 
 
 def latest(job: Job) -> list[Outcome]:
-    """How each unit stands: its last row, or where that says `skipped`, the one that made the result; by unit."""
+    """How each unit stands: its last row, or the one that made the result where that still holds; by unit."""
     standing: dict[str, Outcome] = {}
     for attempt in attempts(job):
         for outcome in rows(job, attempt):
             known = standing.get(outcome.unit_id)
-            kept = known is not None and outcome.status == "skipped" and known.status in {"done", "empty"}
-            standing[outcome.unit_id] = known if kept and known is not None else outcome
+            standing[outcome.unit_id] = known if known is not None and _holds(known, outcome) else outcome
     return [standing[unit_id] for unit_id in sorted(standing)]
+
+
+def _holds(made: Outcome, later: Outcome) -> bool:
+    """True where a unit stands as an attempt made it: the later one skipped it, or had failed before it was there."""
+    if made.status not in {"done", "empty"}:
+        return False
+    if later.status == "skipped":
+        return True
+    same = later.status == "failed" and made.digest == later.digest and made.rejects == later.rejects
+    return same and made.href is not None and exists(made.href) and exists(item_href(made.href))

@@ -18,6 +18,9 @@ from jeospark.errors import SettingError
 from jeospark.grid import Grid
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
+from jeospark.storage.href import absolute
+from jeospark.storage.roots import Roots
+from jeospark.storage.tokens import check_href
 from jeospark.task.program import only_load
 
 FAILED = 1
@@ -57,7 +60,7 @@ def make_job(
 
     Args:
         recipe: The process graph as JSON.
-        output: Folder of the results; made absolute.
+        output: Folder of the results, a path or an href; made absolute.
         grid: Text form of a grid, or `native` for the one grid that the collection's items share.
         catalog: Folder of the catalogue; None for the one of the settings.
         title: Name of the product; None for the collection's id.
@@ -67,15 +70,20 @@ def make_job(
     Raises:
         BandMissingError: The collection lacks a band of the recipe.
         CollectionNotFoundError: The catalogue has no such collection.
+        CredentialError: The output's href carries a token.
+        ForbiddenError: Catalogue or output lie outside the allowed roots.
         GridError: The grid is unknown, or the items of the collection have no one grid.
         RecipeError: The recipe is not one that can run.
     """
-    graph = ProcessGraph.from_json(recipe)
+    check_href(output)
+    graph, settings = ProcessGraph.from_json(recipe), Settings.load()
+    where = {"catalog": str(Path(catalog or settings.catalog).resolve()), "output": absolute(output)}
+    for place in where.values():
+        Roots.load(settings).check(place)
     job = Job(
         recipe=graph.to_json(),
-        catalog=str(Path(catalog or Settings.load().catalog).resolve()),
+        **where,
         grid=grid,
-        output=str(Path(output).resolve()),
         title=title or only_load(graph).collection,
         max_error_ratio=max_error_ratio,
         skip_bad_assets=skip_bad_assets,

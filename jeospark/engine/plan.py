@@ -4,7 +4,6 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
 from math import ceil
-from pathlib import Path
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -14,16 +13,18 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jeospark.catalog.store import Catalog
 from jeospark.engine import shuffle
 from jeospark.engine.job import Job
-from jeospark.engine.ledger import attempt_name
+from jeospark.engine.order import name_after
 from jeospark.engine.session import spark_session
 from jeospark.errors import EmptySelectionError
 from jeospark.grid import BBox, Grid
-from jeospark.planning.folder import INDEX, PlanFolder, complete, open_folder, write_part
+from jeospark.planning.folder import PlanFolder, complete, is_complete, open_folder, write_part
 from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import Placing, place
 from jeospark.planning.select import question, select
 from jeospark.recipe.analysis import Load, period
 from jeospark.schema import UNITS
+from jeospark.storage.kinds import is_remote
+from jeospark.storage.publish import names
 
 FOLDER = "plan"
 ITEMS_HERE = 20_000
@@ -70,7 +71,7 @@ class Plan:
         Raises:
             OutputError: The storage cannot take it.
         """
-        path = self.job.path(FOLDER, attempt_name())
+        path = self.job.path(FOLDER, name_after(names(self.job.path(FOLDER))))
         units = self._here()
         if units is not None:
             parts = [write_part(path, "part-00000.parquet", units)]
@@ -88,7 +89,8 @@ class Plan:
             columns: Those of `UNITS` that it needs.
             schema: Of what it returns; few rows, as all come here.
         """
-        if self.folder is not None and self.folder.units <= UNITS_HERE:
+        # Spark reads plans of mounted file systems only.
+        if self.folder is not None and (self.folder.units <= UNITS_HERE or is_remote(self.folder.path)):
             return [function(batch) for batch in self.folder.batches(columns)]
         units = self._here() if self.folder is None else None
         if units is not None:
@@ -184,10 +186,15 @@ def area_of(load: Load) -> BBox | None:
     return BBox(west=west, south=south, east=east, north=north)
 
 
+def plan_folders(job: Job) -> list[str]:
+    """The folders of a job's plans, first to last, those that were not written to their end included."""
+    return [job.path(FOLDER, name) for name in names(job.path(FOLDER))]
+
+
 def written_plan(job: Job) -> PlanFolder | None:
     """The plan that was fixed for a job last; None where none was, to its end."""
-    markers = sorted(Path(job.path(FOLDER)).glob(f"*/{INDEX}"))
-    return open_folder(str(markers[-1].parent)) if markers else None
+    latest = next(filter(is_complete, reversed(plan_folders(job))), None)
+    return None if latest is None else open_folder(latest)
 
 
 def check_units(units: int, job: Job) -> None:

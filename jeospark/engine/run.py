@@ -12,8 +12,9 @@ from pyspark.sql import SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
+from jeospark.engine.abort import named_abort
 from jeospark.engine.job import Job, load_job
-from jeospark.engine.plan import Plan, check_units, make_plan, written_plan
+from jeospark.engine.plan import Plan, check_units, make_plan, plan_folders, written_plan
 from jeospark.engine.progress import watching
 from jeospark.engine.session import cores
 from jeospark.engine.worker import ENDINGS, Shift, mapper
@@ -21,6 +22,7 @@ from jeospark.errors import LedgerError
 from jeospark.planning.folder import PlanFolder
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable
+from jeospark.storage.sweep import sweep
 
 TASKS_PER_CORE = 32
 """Few units a task keep progress and retries fine-grained; few tasks keep Spark's share of the time small."""
@@ -57,6 +59,7 @@ def run(plan: Plan, settings: Settings) -> RunResult:
         EmptySelectionError: The plan has no unit.
         OutputTakenError: The output folder holds the results of another recipe.
         OutputUnwritableError: The output folder cannot be written.
+        RunFailedError: Spark gave it up.
     """
     check_writable(plan.job.output)
     plan.job.save()
@@ -68,6 +71,7 @@ def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
 
     Raises:
         OutputTakenError: The folder holds no run.
+        RunFailedError: Spark gave it up.
     """
     job = load_job(output)
     return _run(spark, job, written_plan(job) or _folder(make_plan(spark, job)), settings)
@@ -81,7 +85,7 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
     check_units(folder.units, job)
     began, started = datetime.now(UTC), perf_counter()
     context = spark.sparkContext
-    attempt, counter = ledger.attempt_name(), context.accumulator(0)
+    attempt, counter = ledger.attempt_name(job), context.accumulator(0)
     shift = Shift(
         job=job,
         bands=job.bands(),
@@ -91,10 +95,13 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
         tasks=_tasks(folder.units, cores(context)),
     )
     tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    with watching(folder.pixels, lambda: counter.value, job.title or job.graph.id[:12]):
+    with watching(folder.pixels, lambda: counter.value, job.title or job.graph.id[:12]), named_abort(job.output):
         endings = tasks.mapInArrow(mapper(shift, counter), from_arrow_schema(ENDINGS)).toArrow()
     counts = _counts(endings.to_pylist(), job)
     ledger.close(job, attempt)
+    ledger.tidy(job)
+    for left in (job.output, *plan_folders(job)):
+        sweep(left)
     return RunResult(
         job=job,
         attempt=attempt,

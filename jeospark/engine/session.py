@@ -9,6 +9,8 @@ from pyspark.sql import SparkSession
 
 from jeospark.engine.java import ensure_java
 
+TRIES = 16
+"""Of a task. A unit that kills its worker costs two, see `jeospark.engine.suspects`; then Spark gives the run up."""
 REQUIRED = {
     "spark.sql.session.timeZone": "UTC",
     "spark.sql.execution.arrow.pyspark.enabled": "true",
@@ -17,6 +19,7 @@ REQUIRED = {
     # The arrays of a window are used again for the next one: given back, the kernel would clear all their pages anew.
     "spark.executorEnv.MALLOC_MMAP_THRESHOLD_": str(64 << 20),
     "spark.executorEnv.MALLOC_TRIM_THRESHOLD_": str(256 << 20),
+    "spark.task.maxFailures": str(TRIES),
 }
 """What jeospark relies on, wherever the session comes from."""
 
@@ -50,7 +53,7 @@ def spark_session(app_name: str, config: Mapping[str, str] | None = None) -> Spa
     options = {**REQUIRED, **({} if submitted else LOCAL), **(config or {})}
     builder = SparkSession.builder.appName(app_name)
     if not submitted and "spark.master" not in options:
-        builder = builder.master("local[*]")
+        builder = builder.master(f"local[*,{TRIES}]")
     for key, value in options.items():
         builder = builder.config(key, value)
     session = builder.getOrCreate()

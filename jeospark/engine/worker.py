@@ -1,20 +1,24 @@
 """What runs on an executor: shares of a plan's units in, and how many units ended in which way out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from jeospark.catalog.publish import item_href, thumbnail_href
 from jeospark.engine import ledger
 from jeospark.engine.job import Job
+from jeospark.engine.suspects import each_once
 from jeospark.errors import OutputError
 from jeospark.model import Outcome
 from jeospark.output import OutputBand
 from jeospark.planning.folder import PlanFolder
 from jeospark.raster.env import gdal_environment
 from jeospark.settings import Settings
+from jeospark.storage.sweep import sweep
 from jeospark.task.product import product
 from jeospark.task.program import program
 from jeospark.task.unit import Orders, run_unit
@@ -68,15 +72,30 @@ def mapper(shift: Shift, pixels: "Accumulator[int]") -> Mapper:
             for batch in batches:
                 for task in batch.column(0).to_pylist():
                     outcomes = []
-                    for unit in shift.folder.read(*shift.share(task)):
-                        outcomes.append(run_unit(unit, orders))
-                        pixels.add(outcomes[-1].pixels)
-                    yield _recorded(shift, task, outcomes)
+                    units = shift.folder.read(*shift.share(task))
+                    for outcome in each_once(job, shift.attempt, units, partial(run_unit, orders=orders)):
+                        outcomes.append(outcome)
+                        pixels.add(outcome.pixels)
+                    yield recorded(shift, task, outcomes)
 
     return run
 
 
-def _recorded(shift: Shift, task: int, outcomes: list[Outcome]) -> pa.RecordBatch:
+def _sweep(outcomes: Iterable[Outcome]) -> None:
+    """Remove what killed attempts have left of units that are published now."""
+    folders: dict[str, set[str]] = {}
+    for outcome in outcomes:
+        if outcome.href is not None:
+            files = [outcome.href, thumbnail_href(outcome.href), item_href(outcome.href)]
+            folder = outcome.href.rpartition("/")[0]
+            folders.setdefault(folder, set()).update(each.rpartition("/")[2] for each in files)
+    for folder, finished in folders.items():
+        sweep(folder, finished)
+
+
+def recorded(shift: Shift, task: int, outcomes: Sequence[Outcome]) -> pa.RecordBatch:
+    """Write the rows of a task, and tidy up where it published; gives its `ENDINGS`."""
+    _sweep(outcomes)
     unrecorded = None
     try:
         ledger.write_part(shift.job, shift.attempt, task, outcomes)

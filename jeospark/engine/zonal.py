@@ -15,6 +15,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
+from jeospark.engine.abort import named_abort
 from jeospark.engine.job import Job
 from jeospark.engine.plan import Plan, check_units, make_plan
 from jeospark.engine.session import cores, spark_session
@@ -131,7 +132,7 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
     plan = _around(make_plan(spark, job), zones, repeats)
     folder = plan.write()
     check_units(folder.units, job)
-    attempt = ledger.attempt_name()
+    attempt = ledger.attempt_name(job)
     ground = Ground(Grid.parse(job.grid), _extents(folder), METHODS[zones.coverage])
     rejected = _place(zones, ground, repeats, job, attempt)
     session = spark or spark_session(f"jeospark zonal {job.title}")
@@ -235,11 +236,13 @@ def _run(spark: SparkSession, shift: ZonalShift) -> Counter[str]:
         LedgerError: Rows of some could not be written.
     """
     tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    endings = tasks.mapInArrow(mapper(shift), from_arrow_schema(ENDINGS)).toArrow().to_pylist()
+    with named_abort(shift.job.output):
+        endings = tasks.mapInArrow(mapper(shift), from_arrow_schema(ENDINGS)).toArrow().to_pylist()
     unrecorded = next((ending["unrecorded"] for ending in endings if ending["unrecorded"]), None)
     if unrecorded:
         raise LedgerError(f"the ledger lacks rows of units that ended: {unrecorded}", where=shift.job.output)
     ledger.close(shift.job, shift.attempt)
+    ledger.tidy(shift.job)
     counts: Counter[str] = Counter()
     for ending in endings:
         counts[ending["status"]] += ending["units"]

@@ -1,15 +1,14 @@
 """Zonal statistics on an executor: shares of a plan's units in, and how many ended in which way out."""
 
-from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, replace
+from functools import lru_cache
 
 import pyarrow as pa
 
-from jeospark.engine import ledger
 from jeospark.engine.job import Job
-from jeospark.engine.worker import ENDINGS, Shift
-from jeospark.errors import OutputError
+from jeospark.engine.suspects import each_once
+from jeospark.engine.worker import Shift, recorded
 from jeospark.model import Outcome, Unit
 from jeospark.raster.env import gdal_environment
 from jeospark.storage.publish import exists
@@ -61,42 +60,36 @@ def mapper(shift: ZonalShift) -> Mapper:
         with gdal_environment(shift.settings):
             for batch in batches:
                 for task in batch.column(0).to_pylist():
-                    yield _recorded(shift, task, list(_outcomes(shift, task, orders)))
+                    units = shift.folder.read(*shift.share(task))
+                    make = _maker(shift, orders)
+                    yield recorded(shift, task, list(each_once(shift.job, shift.attempt, units, make)))
 
     return run
 
 
-def _outcomes(shift: ZonalShift, task: int, orders: ZonalOrders) -> Iterator[Outcome]:
-    """The units of a task; those of a tile follow each other, and share its zones."""
-    tile, zones = None, None
-    for unit in shift.folder.read(*shift.share(task)):
-        if unit.tile != tile:
-            tile, zones = unit.tile, _zones(shift, unit)
+def _maker(shift: ZonalShift, orders: ZonalOrders) -> Callable[[Unit], Outcome]:
+    """Makes units; those of a tile follow each other, and share its zones."""
+
+    @lru_cache(maxsize=1)
+    def zones_of(tile: str, extent: PixelExtent) -> TileZones | None:
+        return _zones(shift, tile, extent)
+
+    def make(unit: Unit) -> Outcome:
+        zones = zones_of(unit.tile, PixelExtent(crs=unit.crs, transform=unit.transform, shape=unit.shape))
         if zones is None:
-            yield Outcome(unit_id=unit.unit_id, tile=unit.tile, period=unit.period, status="empty")
-        else:
-            href = shift.job.path(PARTS, unit.tile, f"{unit.tile}_{unit.period}.parquet")
-            yield zonal_unit(replace(unit, output_href=href), zones, orders)
+            return Outcome(unit_id=unit.unit_id, tile=unit.tile, period=unit.period, status="empty")
+        href = shift.job.path(PARTS, unit.tile, f"{unit.tile}_{unit.period}.parquet")
+        return zonal_unit(replace(unit, output_href=href), zones, orders)
+
+    return make
 
 
-def _zones(shift: ZonalShift, unit: Unit) -> TileZones | None:
-    """The zones of a unit's tile; None where it has none."""
-    path = placed_path(shift.job, shift.attempt, unit.tile)
+def _zones(shift: ZonalShift, tile: str, extent: PixelExtent) -> TileZones | None:
+    """The zones of a tile; None where it has none."""
+    path = placed_path(shift.job, shift.attempt, tile)
     if not exists(path):
         return None
     with open_table(path) as file:
         placed = file.read(PLACED.names)
     memory = shift.settings.worker_memory_mb * MIB // COVERAGE_SHARE
-    extent = PixelExtent(crs=unit.crs, transform=unit.transform, shape=unit.shape)
     return tile_zones(placed, extent, shift.method, memory)
-
-
-def _recorded(shift: ZonalShift, task: int, outcomes: list[Outcome]) -> pa.RecordBatch:
-    unrecorded = None
-    try:
-        ledger.write_part(shift.job, shift.attempt, task, outcomes)
-    except OutputError as error:
-        unrecorded = str(error)
-    counts = Counter(outcome.status for outcome in outcomes)
-    rows = [{"status": status, "units": count, "unrecorded": unrecorded} for status, count in counts.items()]
-    return pa.RecordBatch.from_pylist(rows, schema=ENDINGS)

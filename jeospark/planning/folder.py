@@ -3,13 +3,13 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
-from pathlib import PurePosixPath
 
 import numpy as np
 import pyarrow as pa
 
 from jeospark.model import Unit
 from jeospark.schema import UNITS, unit_of
+from jeospark.storage.href import join
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.storage.tables import open_table, write_table
 
@@ -73,7 +73,7 @@ def write_part(path: str, name: str, units: pa.RecordBatch) -> Part:
     Raises:
         OutputError: The storage cannot take it.
     """
-    write_table(_href(path, name), [units], UNITS, row_group=AT_ONCE)
+    write_table(_href(path, name), [units], UNITS, row_group=AT_ONCE, private=True)
     shapes = units.column("shape").flatten().to_numpy().astype(np.int64).reshape(-1, 2)
     return Part(name=name, units=units.num_rows, pixels=int(shapes.prod(axis=1).sum()))
 
@@ -85,7 +85,7 @@ def complete(path: str, parts: Iterable[Part]) -> PlanFolder:
         OutputError: The storage cannot take it.
     """
     ordered = tuple(sorted((part for part in parts if part.units), key=lambda part: part.name))
-    write_text_atomic(_href(path, INDEX), json.dumps([asdict(part) for part in ordered]))
+    write_text_atomic(_href(path, INDEX), json.dumps([asdict(part) for part in ordered]), private=True)
     return PlanFolder(path=path, parts=ordered)
 
 
@@ -105,7 +105,7 @@ def open_folder(path: str) -> PlanFolder:
 
 
 def _href(path: str, name: str) -> str:
-    return str(PurePosixPath(path, name))
+    return join(path, name)
 
 
 def _rows(href: str, first: int, end: int) -> Iterator[Unit]:

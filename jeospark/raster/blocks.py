@@ -16,6 +16,7 @@ from rasterio.enums import Interleaving
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as GdalWindow
 
+from jeospark.raster.packed import LocalFile, PackedFile
 from jeospark.raster.tiff import Packing, packing
 from jeospark.raster.window import Window, split
 from udfs.predictor import add_up, add_up_floats
@@ -50,19 +51,18 @@ class Blocks:
 
     Args:
         dataset: The open file.
-        descriptor: The same file, open for reading; closed by `close`.
+        file: The same file.
         form: How its tiles are packed.
-        scratch: Room for packed bytes, which grows as needed.
     """
 
-    def __init__(self, dataset: DatasetReader, descriptor: int, form: Packing, scratch: bytearray) -> None:
+    def __init__(self, dataset: DatasetReader, file: PackedFile, form: Packing) -> None:
         self._dataset = dataset
-        self._descriptor = descriptor
+        self._file = file
         self._decode = DECODERS[form.compression]
         self._predictor = 1 if form.compression == NONE else form.predictor
-        self._scratch = scratch
         self._dtype = np.dtype(dataset.dtypes[0])
         self._block: tuple[int, int] = dataset.block_shapes[0]
+        self._size = self._block[0] * self._block[1] * self._dtype.itemsize
         self._places: dict[tuple[int, int, int], tuple[int, int] | None] = {}
 
     def read(self, index: int, window: Window, out: NDArray[Any]) -> bool:
@@ -81,7 +81,9 @@ class Blocks:
         """
         if out.dtype != self._dtype or self._decoded(window) > WASTE * window.pixels:
             return False
-        for part in split(window, *self._block):
+        parts = split(window, *self._block)
+        self._file.expect([place for part in parts if (place := self._wanted(index, part)) is not None])
+        for part in parts:
             into = out[part.within(window)]
             if not self._fill(index, part, into):
                 into[...] = self._dataset.read(index, window=GdalWindow(part.col, part.row, part.cols, part.rows))
@@ -89,7 +91,7 @@ class Blocks:
 
     def close(self) -> None:
         """Close the file."""
-        os.close(self._descriptor)
+        self._file.close()
 
     def _decoded(self, window: Window) -> int:
         """Pixels, inside the file, of the blocks that a window touches."""
@@ -102,16 +104,21 @@ class Blocks:
 
     def _fill(self, index: int, part: Window, out: NDArray[Any]) -> bool:
         """Fill `out` with a part of one block; False where there is anything odd about it."""
-        rows, cols = self._block
-        place = self._place(index, part.row // rows, part.col // cols)
-        size = rows * cols * self._dtype.itemsize
-        if place is None or place[1] > 2 * size:
+        place = self._wanted(index, part)
+        if place is None:
             return False
-        data = self._unpacked(*place, size)
+        data = self._unpacked(place)
         if data is None:
             return False
+        rows, cols = self._block
         self._put(data, part.row % rows, part.col % cols, out)
         return True
+
+    def _wanted(self, index: int, part: Window) -> tuple[int, int] | None:
+        """Where the block of a part is; None where it is not stored, or larger than it should be."""
+        rows, cols = self._block
+        place = self._place(index, part.row // rows, part.col // cols)
+        return place if place is not None and place[1] <= 2 * self._size else None
 
     def _place(self, index: int, row: int, col: int) -> tuple[int, int] | None:
         """Offset and length of a block in the file; None where GDAL names none, as of one that is not stored."""
@@ -122,18 +129,17 @@ class Blocks:
             self._places[key] = (int(offset), int(size)) if offset and size else None
         return self._places[key]
 
-    def _unpacked(self, offset: int, length: int, size: int) -> Any:
+    def _unpacked(self, place: tuple[int, int]) -> Any:
         """The bytes of a block, decompressed; None where they are not what they should be."""
-        if len(self._scratch) < length:
-            self._scratch.extend(bytes(length - len(self._scratch)))
-        with memoryview(self._scratch) as whole, whole[:length] as packed:
+        packed = self._file.taken(*place)
+        if packed is None:
+            return None
+        with packed:
             try:
-                if os.preadv(self._descriptor, [packed], offset) != length:
-                    return None
-                data = self._decode(packed, size)
+                data = self._decode(packed, self._size)
             except (OSError, igzip_lib.IsalError):  # type: ignore[misc]  # declared as an instance
                 return None
-        return data if len(data) == size else None
+        return data if len(data) == self._size else None
 
     def _put(self, data: Any, row: int, col: int, out: NDArray[Any]) -> None:
         numbers = np.frombuffer(data, f"<u{self._dtype.itemsize}").reshape(self._block)
@@ -146,26 +152,42 @@ class Blocks:
             bits[...] = numbers[row : row + out.shape[0], col : col + out.shape[1]]
 
 
-def open_blocks(dataset: DatasetReader, path: str, seen: os.stat_result, scratch: bytearray) -> Blocks | None:
-    """The blocks of an open dataset; None where they are not of a form known here.
+def local_blocks(dataset: DatasetReader, path: str, seen: os.stat_result, scratch: bytearray) -> Blocks | None:
+    """The blocks of an open local dataset; None where they are not of a form known here.
 
     Args:
         dataset: Open, of no overview.
         path: Of the file.
-        seen: What the file was just before GDAL opened it: one replaced since then is another.
-        scratch: Room for packed bytes, which grows as needed.
+        seen: What the file was just before GDAL opened it.
+        scratch: See `LocalFile`.
     """
-    if not _alike(dataset):
-        return None
     try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+        file = LocalFile(path, scratch)
     except OSError:
         return None
-    form = _form(descriptor, seen)
-    if form is None or not _known(form, np.dtype(dataset.dtypes[0])):
-        os.close(descriptor)
-        return None
-    return Blocks(dataset, descriptor, form, scratch)
+    try:
+        blocks = open_blocks(dataset, file) if file.same(seen) else None
+    except OSError:
+        blocks = None
+    if blocks is None:
+        file.close()
+    return blocks
+
+
+def open_blocks(dataset: DatasetReader, file: PackedFile) -> Blocks | None:
+    """The blocks of an open dataset; None where they are not of a form known here.
+
+    Args:
+        dataset: Open, of no overview.
+        file: What GDAL opened; closed with the blocks.
+
+    Raises:
+        OSError: The file cannot be read.
+        StorageError: Its storage does not give it.
+    """
+    form = packing(file.part) if _alike(dataset) else None
+    known = form is not None and _known(form, np.dtype(dataset.dtypes[0]))
+    return Blocks(dataset, file, form) if known and form is not None else None
 
 
 def _alike(dataset: DatasetReader) -> bool:
@@ -173,15 +195,6 @@ def _alike(dataset: DatasetReader) -> bool:
     apart = dataset.count == 1 or dataset.interleaving is Interleaving.band
     plain = "NBITS" not in dataset.tags(1, ns="IMAGE_STRUCTURE")
     return bool(dataset.driver == "GTiff" and apart and plain and len(set(dataset.dtypes)) == 1)
-
-
-def _form(descriptor: int, seen: os.stat_result) -> Packing | None:
-    try:
-        now = os.fstat(descriptor)
-        same = all(getattr(now, part) == getattr(seen, part) for part in ("st_dev", "st_ino", "st_size", "st_mtime_ns"))
-        return packing(descriptor) if same else None
-    except OSError:
-        return None
 
 
 def _known(form: Packing, dtype: np.dtype[Any]) -> bool:

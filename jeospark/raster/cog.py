@@ -24,6 +24,7 @@ from jeospark.output import BandClass, OutputBand
 from jeospark.raster.palette import rgb_of
 from jeospark.raster.window import Window
 from jeospark.storage.publish import check_writable
+from jeospark.storage.scratch import scratch_folder
 
 __all__ = ["BandClass", "CogWriter", "OutputBand", "write_cog"]
 
@@ -205,8 +206,8 @@ def _work_file(size: int, scratch: str, memory_limit: int) -> Iterator[str]:
     if free < size:
         what = f"the scratch folder has {free >> 20} MiB free, {size >> 20} MiB are needed"
         raise DiskFullError(what, where=folder, remedy="Free space there, or set JEOSPARK_SCRATCH.")
-    with tempfile.TemporaryDirectory(prefix="jeospark-", dir=folder) as own:
-        yield str(Path(own) / "work.tif")
+    with scratch_folder(folder) as own:
+        yield str(own / "work.tif")
 
 
 def _delete(path: str) -> None:

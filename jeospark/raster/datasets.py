@@ -12,12 +12,16 @@ from types import TracebackType
 from typing import Self
 
 import rasterio
+from rasterio._err import CPLE_OutOfMemoryError
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
-from jeospark.errors import AssetMissingError, AssetUnreadableError
-from jeospark.raster.blocks import Blocks, open_blocks
+from jeospark.errors import AssetMissingError, AssetUnreadableError, JeosparkError
+from jeospark.raster.blocks import Blocks, local_blocks, open_blocks
+from jeospark.raster.streamed import Streamed, open_streamed
 from jeospark.storage.href import gdal_path
+from jeospark.storage.kinds import is_remote
+from jeospark.storage.tokens import redact
 
 
 class Datasets:
@@ -29,7 +33,7 @@ class Datasets:
 
     def __init__(self, capacity: int) -> None:
         self._capacity = capacity
-        self._open: OrderedDict[tuple[str, int | None], _Entry] = OrderedDict()
+        self._open: OrderedDict[tuple[str, str | None, int | None], _Entry] = OrderedDict()
         self._scratch = bytearray()
 
     def get(self, href: str, variable: str | None = None, overview: int | None = None) -> DatasetReader:
@@ -49,20 +53,45 @@ class Datasets:
             AssetUnreadableError: See `get`.
         """
         entry = self._entry(href, variable, overview)
-        if entry.seen is not None:
-            entry.blocks = open_blocks(entry.dataset, gdal_path(href), entry.seen, self._scratch)
-            entry.seen = None
+        if not entry.asked and overview is None:
+            entry.blocks = self._blocks(href, entry)
+        entry.asked = True
         return entry.blocks
+
+    @contextmanager
+    def reading(self, href: str) -> Iterator[None]:
+        """Turn what GDAL raises while it reads `href` into an error that names the file, or what its storage said.
+
+        Raises:
+            AssetMissingError: No such file.
+            AssetUnreadableError: Truncated or damaged.
+            StorageError: Its storage does not give the bytes.
+        """
+        with reading(href):
+            try:
+                yield
+            except RasterioError as error:
+                raise self._failure(href) or error from error
+
+    def _failure(self, href: str) -> JeosparkError | FileNotFoundError | None:
+        entries = (entry for (name, _, _), entry in self._open.items() if name == href)
+        failures = (entry.streamed.taken_failure() for entry in entries if entry.streamed is not None)
+        return next((failure for failure in failures if failure is not None), None)
 
     def close(self) -> None:
         """Close them all."""
         while self._open:
             self._open.popitem()[1].close()
 
+    def _blocks(self, href: str, entry: "_Entry") -> Blocks | None:
+        if entry.streamed is not None:
+            return open_blocks(entry.dataset, entry.streamed.file)
+        return local_blocks(entry.dataset, gdal_path(href), entry.seen, self._scratch) if entry.seen else None
+
     def _entry(self, href: str, variable: str | None, overview: int | None) -> "_Entry":
-        key = (gdal_path(href, variable), overview)
+        key = (href, variable, overview)
         if key not in self._open:
-            self._open[key] = _open(href, *key)
+            self._open[key] = _opened(href, variable, overview)
             if len(self._open) > self._capacity:
                 self._open.popitem(last=False)[1].close()
         self._open.move_to_end(key)
@@ -80,22 +109,32 @@ class _Entry:
     """An open dataset."""
 
     dataset: DatasetReader
-    seen: os.stat_result | None
-    """Its file just before it was opened, until somebody asks for its blocks; None of what is no local file."""
+    seen: os.stat_result | None = None
+    """Its file just before it was opened; None of what is no local file."""
+    streamed: Streamed | None = None
+    """What GDAL reads it from; None of what GDAL opens by itself."""
+    asked: bool = False
+    """True once somebody asked for its blocks."""
     blocks: Blocks | None = None
 
     def close(self) -> None:
         self.dataset.close()
-        if self.blocks is not None:
+        if self.streamed is not None:
+            self.streamed.file.close()
+        elif self.blocks is not None:
             self.blocks.close()
 
 
-def _open(href: str, path: str, overview: int | None) -> _Entry:
+def _opened(href: str, variable: str | None, overview: int | None) -> _Entry:
     options = {} if overview is None else {"overview_level": overview}
-    seen = _seen(path) if overview is None else None
     with reading(href), warnings.catch_warnings():
         # Whether a raster is placed, by itself or by the catalogue, is for `placement` to say.
         warnings.simplefilter("ignore", NotGeoreferencedWarning)
+        if is_remote(href) and variable is None:
+            dataset, streamed = open_streamed(href, options)
+            return _Entry(dataset, streamed=streamed)
+        path = gdal_path(href, variable)
+        seen = _seen(path) if overview is None else None
         return _Entry(rasterio.open(path, **options), seen)
 
 
@@ -113,25 +152,33 @@ def reading(href: str) -> Iterator[None]:
     """Turn what GDAL raises while it reads `href` into an error that names the file.
 
     Raises:
+        MemoryError: GDAL got no memory, for which the file is not to blame.
         AssetMissingError: No such file.
         AssetUnreadableError: Empty, truncated, or of no format that GDAL knows.
     """
     try:
         yield
+    except FileNotFoundError as error:
+        raise _missing(href) from error
     except RasterioError as error:
         raise _named(href, error) from error
 
 
-def _named(href: str, error: RasterioError) -> AssetMissingError | AssetUnreadableError:
+def _missing(href: str) -> AssetMissingError:
+    remedy = "Bring it back, or ingest the source again."
+    return AssetMissingError("the asset's file is not there", where=href, remedy=remedy)
+
+
+def _named(href: str, error: RasterioError) -> AssetMissingError | AssetUnreadableError | MemoryError:
+    if isinstance(error.__cause__, CPLE_OutOfMemoryError):
+        return MemoryError(str(error.__cause__))
     local = _local_file(href)
     if local is not None and not os.path.lexists(local):
-        return AssetMissingError(
-            "the asset's file is not there", where=href, remedy="Bring it back, or ingest the source again."
-        )
+        return _missing(href)
     if local is not None and Path(local).is_file() and Path(local).stat().st_size == 0:
         return AssetUnreadableError("the asset's file is empty", where=href, remedy="Fetch it again.")
     kind = "cannot be read to its end" if isinstance(error, RasterioIOError) else "cannot be read"
-    cause = str(error.__cause__ or error)
+    cause = redact(str(error.__cause__ or error))
     return AssetUnreadableError(
         f"the asset {kind} ({cause})", where=href, remedy="Check that it is complete; fetch it again if not."
     )

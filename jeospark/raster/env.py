@@ -8,6 +8,7 @@ from rasterio.env import Env
 
 from jeospark.settings import Settings
 from jeospark.storage.href import gdal_options
+from jeospark.storage.kinds import storage_settings
 
 NEEDED = {"GTiff": "read", "COG": "write", "JP2OpenJPEG": "read", "netCDF": "read"}
 """Drivers that jeospark uses, and what for."""
@@ -27,6 +28,6 @@ def missing_drivers() -> tuple[str, ...]:
 
 @contextmanager
 def gdal_environment(settings: Settings) -> Iterator[None]:
-    """GDAL as jeospark needs it: cache, threads, retries; entered once in each worker process."""
-    with Env(**gdal_options(settings)):
+    """GDAL and storages as jeospark needs them: cache, threads, retries; entered once in each worker process."""
+    with storage_settings(settings), Env(**gdal_options(settings)):
         yield

@@ -13,7 +13,7 @@ from rasterio.windows import Window as GdalWindow
 from jeospark.errors import BandMissingError, NodataError
 from jeospark.model import Source
 from jeospark.raster.blocks import Blocks
-from jeospark.raster.datasets import Datasets, reading
+from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Fit, Placement, Target, locate, relate
 from jeospark.raster.warp import Warp
 from jeospark.raster.window import Window
@@ -114,6 +114,7 @@ class BandReader:
 
         Raises:
             AssetUnreadableError: The file is damaged.
+            StorageError: Its storage does not give the pixels.
         """
         if out.dtype == self.encoding.dtype:
             return self._fill(window, out)
@@ -173,7 +174,7 @@ class BandReader:
     def _read_native(self, window: Window, out: NDArray[Any]) -> None:
         dataset, rows = self._dataset(), self._file_window(window)
         blocks = None if self.placement.flipped else self._blocks()
-        with reading(self._source.href):
+        with self._datasets.reading(self._source.href):
             if blocks is not None and blocks.read(self._source.index, window, out):
                 return
             if out.flags.c_contiguous and not self.placement.flipped:
@@ -184,7 +185,7 @@ class BandReader:
     def _usable_as_float(self, window: Window, native: NDArray[Any]) -> NDArray[np.float32]:
         values = _as_float(native, self.stored.nodata)
         if self._masked:
-            with reading(self._source.href):
+            with self._datasets.reading(self._source.href):
                 mask = self._dataset().read_masks(self._source.index, window=self._file_window(window))
             values[self._northup(mask) == 0] = np.nan
         return values

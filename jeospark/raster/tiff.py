@@ -1,7 +1,7 @@
 """What the first directory of a TIFF says about how its tiles are packed."""
 
-import os
 import struct
+from collections.abc import Callable
 from dataclasses import dataclass
 
 HEADERS = {b"II*\0": ("<I", 4, "<H", "<HHI4s"), b"II+\0": ("<Q", 8, "<Q", "<HHQ8s")}
@@ -10,6 +10,8 @@ the number of its entries, and an entry: tag, type, count, value."""
 COMPRESSION, FILL_ORDER, PREDICTOR, TILE_WIDTH = 259, 266, 317, 322
 WHOLE = {1: "<B", 3: "<H", 4: "<I", 16: "<Q"}
 """Types of whole numbers."""
+Part = Callable[[int, int], bytes]
+"""From a length and an offset to bytes of a file; fewer where it ends."""
 MOST_ENTRIES = 4096
 """More is no directory."""
 
@@ -24,33 +26,33 @@ class Packing:
     """1 none, 2 differences, 3 differences of floats."""
 
 
-def packing(descriptor: int) -> Packing | None:
+def packing(part: Part) -> Packing | None:
     """How the tiles of a file are packed; None where it is no tiled little-endian TIFF, or one of reversed bits.
 
     Args:
-        descriptor: The file, open for reading.
+        part: Gives bytes of the file.
 
     Raises:
         OSError: The file cannot be read.
     """
-    tags = _tags(descriptor)
+    tags = _tags(part)
     if TILE_WIDTH not in tags or tags.get(FILL_ORDER, 1) != 1:
         return None
     return Packing(tags.get(COMPRESSION, 1), tags.get(PREDICTOR, 1))
 
 
-def _tags(descriptor: int) -> dict[int, int]:
+def _tags(part: Part) -> dict[int, int]:
     """The tags of the first directory that are one whole number; none where there is no such directory."""
-    head = os.pread(descriptor, 16, 0)
+    head = part(16, 0)
     if len(head) < 16 or head[:4] not in HEADERS:
         return {}
     pointer, position, counter, entry = HEADERS[head[:4]]
     (start,) = struct.unpack_from(pointer, head, position)
     width, step = struct.calcsize(counter), struct.calcsize(entry)
-    count = os.pread(descriptor, width, start)
+    count = part(width, start)
     if len(count) < width:
         return {}
-    body = os.pread(descriptor, min(struct.unpack(counter, count)[0], MOST_ENTRIES) * step, start + width)
+    body = part(min(struct.unpack(counter, count)[0], MOST_ENTRIES) * step, start + width)
     return {
         tag: struct.unpack_from(WHOLE[kind], value)[0]
         for tag, kind, number, value in struct.iter_unpack(entry, body[: len(body) // step * step])

@@ -5,13 +5,13 @@ import os.path
 from collections.abc import Sequence
 from html import escape
 from importlib.resources import files
-from pathlib import PurePosixPath
 from string import Template
 
 from jeospark.model import Outcome
 from jeospark.report import parts
 from jeospark.report.numbers import Totals, duration, grouped, totals
 from jeospark.report.record import RunInfo
+from jeospark.storage.href import join, with_suffix
 from jeospark.storage.publish import exists, read_bytes, write_text_atomic
 
 REPORT_FILE = "report.html"
@@ -31,7 +31,7 @@ def write_report(folder: str, run: RunInfo, outcomes: Sequence[Outcome]) -> str:
         OutputUnwritableError: The folder cannot be written.
     """
     ordered = sorted(outcomes, key=lambda outcome: (outcome.period, outcome.tile, outcome.unit_id))
-    href = str(PurePosixPath(folder) / REPORT_FILE)
+    href = join(folder, REPORT_FILE)
     write_text_atomic(href, page(folder, run, ordered))
     return href
 
@@ -92,7 +92,7 @@ def _pictures(folder: str, outcomes: Sequence[Outcome]) -> tuple[list[tuple[Outc
     shown = []
     for outcome in chosen:
         href = outcome.href or ""
-        quicklook = str(PurePosixPath(href).with_suffix(".png"))
+        quicklook = with_suffix(href, ".png")
         if exists(quicklook):
             uri = "data:image/png;base64," + base64.b64encode(read_bytes(quicklook)).decode("ascii")
             shown.append((outcome, os.path.relpath(href, folder), uri))

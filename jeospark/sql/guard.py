@@ -12,8 +12,8 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import ForbiddenError
-from jeospark.sql.roots import VARIABLE, Roots
 from jeospark.sql.tree import PLAN, class_of, is_a, leaves, nodes, sequence
+from jeospark.storage.roots import VARIABLE, Roots
 
 QUERIES = frozenset(
     {

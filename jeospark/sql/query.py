@@ -14,9 +14,9 @@ from jeospark.sql.collect import collect
 from jeospark.sql.guard import check_analysed, check_parsed
 from jeospark.sql.limits import Limits, watched
 from jeospark.sql.problems import told
-from jeospark.sql.roots import Roots
 from jeospark.sql.session import session
 from jeospark.sql.statements import Statement, split
+from jeospark.storage.roots import Roots
 
 
 def ask(text: str, *, spark: SparkSession | None = None, limits: Limits | None = None) -> Answer:

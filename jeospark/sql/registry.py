@@ -11,7 +11,7 @@ from jeospark.sql.layers import layer_tables
 from jeospark.sql.outcomes import outcome_table
 from jeospark.sql.pixels.register import register_pixels
 from jeospark.sql.relation import Table, session_statements
-from jeospark.sql.roots import Roots
+from jeospark.storage.roots import Roots
 from udfs.arrow import register as register_functions
 
 Extra = Callable[[SparkSession, str], None]
@@ -39,7 +39,9 @@ def tables(catalog: str, outputs: Sequence[str] = ()) -> list[Table]:
     """
     found = [*catalog_tables(catalog), outcome_table(outputs), *layer_tables(catalog)]
     check_names(found)
-    Roots.load(Settings.load()).check_tables(found)
+    roots = Roots.load(Settings.load())
+    for path in sorted({files.path for table in found for files in table.files}):
+        roots.check_pattern(path)
     return found
 
 

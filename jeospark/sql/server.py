@@ -21,8 +21,8 @@ from jeospark.errors import ForbiddenError
 from jeospark.settings import Settings
 from jeospark.sql.registry import tables
 from jeospark.sql.relation import server_statements
-from jeospark.sql.roots import VARIABLE, Roots
 from jeospark.sql.session import sedona_session
+from jeospark.storage.roots import VARIABLE, Roots
 
 HOST = "127.0.0.1"
 """Whoever reaches a port can read what the server can."""

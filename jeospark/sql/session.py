@@ -13,7 +13,7 @@ from jeospark.errors import SedonaError
 from jeospark.settings import Settings
 from jeospark.sql.guard import settle
 from jeospark.sql.registry import register, tables
-from jeospark.sql.roots import Roots
+from jeospark.storage.roots import Roots
 
 SEDONA = {
     "spark.sql.extensions": "org.apache.sedona.sql.SedonaSqlExtensions",

@@ -1,21 +1,10 @@
-"""The one place that turns an href into what GDAL opens, and settings into GDAL's options."""
+"""Hrefs: their parts, and what GDAL opens for those that it opens by itself; settings as GDAL's options."""
 
+from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from jeospark.errors import AssetUnreadableError
 from jeospark.settings import Settings
-
-_HTTP_OPTIONS: dict[str, str] = {
-    "GDAL_HTTP_MAX_RETRY": "5",
-    "GDAL_HTTP_RETRY_DELAY": "1",
-    # GDAL's own list of codes leaves out a refused connection, which is what a restarting server gives.
-    "GDAL_HTTP_RETRY_CODES": "ALL",
-    "GDAL_HTTP_CONNECTTIMEOUT": "5",
-    "GDAL_HTTP_TIMEOUT": "60",
-    "GDAL_HTTP_LOW_SPEED_TIME": "10",
-    "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
-    "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
-}
 
 
 def gdal_path(href: str, variable: str | None = None) -> str:
@@ -62,6 +51,23 @@ def href_scheme(href: str) -> str:
     return head.lower() if separator and head.isalnum() else ""
 
 
+def absolute(href: str) -> str:
+    """A path made absolute, any other href without the slash at its end."""
+    return href.rstrip("/") if href_scheme(href) else str(Path(href).resolve())
+
+
+def join(folder: str, *parts: str) -> str:
+    """The href of something in a folder."""
+    return "/".join((folder.rstrip("/"), *parts))
+
+
+def with_suffix(href: str, suffix: str) -> str:
+    """The href with another suffix, such as `.json`."""
+    folder, slash, name = href.rpartition("/")
+    stem, dot, _ = name.rpartition(".")
+    return f"{folder}{slash}{stem if dot and stem else name}{suffix}"
+
+
 def gdal_options(settings: Settings) -> dict[str, str | int]:
     """GDAL's configuration in every process that reads or writes pixels, for `rasterio.Env(**options)`.
 
@@ -76,5 +82,26 @@ def gdal_options(settings: Settings) -> dict[str, str | int]:
         "GDAL_NETCDF_BOTTOMUP": "NO",
         "GDAL_NUM_THREADS": "1",
         "VSI_CACHE": "FALSE",
-        **_HTTP_OPTIONS,
+        **_http_options(settings),
     }
+
+
+def _http_options(settings: Settings) -> dict[str, str]:
+    """For names that GDAL opens over the network by itself: what is inside a remote netCDF file or archive."""
+    return {
+        "GDAL_HTTP_MAX_RETRY": str(_retries(settings.storage_patience_s)),
+        "GDAL_HTTP_RETRY_DELAY": "1",
+        # GDAL's own list of codes leaves out a refused connection, which is what a restarting server gives.
+        "GDAL_HTTP_RETRY_CODES": "ALL",
+        "GDAL_HTTP_CONNECTTIMEOUT": "5",
+        "GDAL_HTTP_TIMEOUT": str(2 * settings.storage_timeout_s),
+        "GDAL_HTTP_LOW_SPEED_TIME": str(settings.storage_timeout_s),
+        "GDAL_HTTP_LOW_SPEED_LIMIT": "1000",
+        "GDAL_HTTP_MAX_TOTAL_CONNECTIONS": str(settings.storage_connections),
+        "GDAL_HTTP_MERGE_CONSECUTIVE_RANGES": "YES",
+    }
+
+
+def _retries(seconds: int) -> int:
+    """How often GDAL tries in that time: it doubles its delay from one second on."""
+    return max(seconds.bit_length() - 1, 1)

@@ -1,62 +1,20 @@
-"""Atomic publishing of results: written under a name of this attempt only, then renamed.
+"""Atomic publishing of results: a reader sees all of a file or nothing, on every kind of storage.
 
-The seam for other storages: nothing else in jeospark creates, renames or looks for a result. Here, POSIX file systems.
+Nothing else in jeospark creates, renames or looks for a result.
 """
 
-import errno
-import os
-import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from tempfile import NamedTemporaryFile
-from urllib.parse import unquote, urlsplit
 
-from jeospark.errors import DiskFullError, OutputError, OutputUnwritableError
-from jeospark.storage.href import href_scheme
+from jeospark.storage.kinds import storage_of
+from jeospark.storage.posix import attempt_path, output_error, output_path
+from jeospark.storage.upload import publishing_errors
 
-_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
-_UNWRITABLE = frozenset(
-    {
-        errno.EACCES,
-        errno.EPERM,
-        errno.EROFS,
-        errno.ENOTDIR,
-        errno.EISDIR,
-        errno.ENOENT,
-        errno.EEXIST,
-        errno.ENAMETOOLONG,
-        errno.ELOOP,
-    }
-)
-
-
-def output_path(href: str) -> Path:
-    """Path of an output href.
-
-    Raises:
-        OutputUnwritableError: The href is not on a mounted file system.
-    """
-    scheme = href_scheme(href)
-    if scheme not in ("", "file") or href.startswith("/vsi"):
-        raise OutputUnwritableError("results go to a mounted file system only", where=href, remedy="Give a path.")
-    return Path(unquote(urlsplit(href).path) if scheme else href)
-
-
-def output_error(error: OSError, where: str) -> OutputError:
-    """The named error for what the operating system said about an output path."""
-    what = f"cannot write: {error.strerror or error}"
-    if error.errno in _FULL:
-        return DiskFullError(what, where=where, remedy="Free space there, or choose another folder; then resume.")
-    if error.errno in _UNWRITABLE:
-        return OutputUnwritableError(what, where=where, remedy="Choose a folder that you may write.")
-    return OutputError(what, where=where, remedy="Check the storage; then resume.")
-
-
-def attempt_path(final: str) -> str:
-    """A hidden name beside `final` that no other attempt uses."""
-    path = output_path(final)
-    return str(path.with_name(f".{path.name}.{uuid.uuid4().hex}.part"))
+__all__ = [
+    "attempt_path", "check_writable", "exists", "names", "output_error", "output_path", "publish", "publishing",
+    "read_bytes", "read_text", "remove", "write_text_atomic",
+]  # fmt: skip
 
 
 def publish(tmp: str, final: str, *, durable: bool = True) -> None:
@@ -64,7 +22,7 @@ def publish(tmp: str, final: str, *, durable: bool = True) -> None:
 
     Args:
         tmp: Path.
-        final: Href.
+        final: Href; where it is on a mounted file system, `tmp` is on the same one, and gone afterwards.
         durable: False where another file of the folder is published next, which makes both names outlast a power cut.
 
     Raises:
@@ -72,44 +30,47 @@ def publish(tmp: str, final: str, *, durable: bool = True) -> None:
         OutputUnwritableError: `final` cannot be replaced.
         OutputError: The storage failed otherwise.
     """
-    target = output_path(final)
-    try:
-        _sync(tmp)
-        Path(tmp).replace(target)
-        if durable:
-            _sync(str(target.parent))
-    except OSError as error:
-        raise output_error(error, final) from error
+    storage_of(final).put(tmp, final, durable=durable)
 
 
 @contextmanager
-def publishing(final: str, *, durable: bool = True) -> Iterator[str]:
+def publishing(final: str, *, durable: bool = True, private: bool = False) -> Iterator[str]:
     """Yield a temporary path to write; publish it when the block ends, remove it when the block raises.
 
     Args:
         final: See `publish`.
         durable: See `publish`.
+        private: True where, on a file system, only the owner may read it.
 
     Raises:
         DiskFullError: See `publish`.
         OutputUnwritableError: See `publish`; or the folder cannot be made.
         OutputError: See `publish`.
     """
-    tmp = attempt_path(final)
+    tmp = storage_of(final).attempt(final)
     try:
-        Path(tmp).parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise output_error(error, final) from error
-    try:
+        if private:
+            _make_private(tmp, final)
         yield tmp
         publish(tmp, final, durable=durable)
     finally:
         Path(tmp).unlink(missing_ok=True)
 
 
+def _make_private(path: str, final: str) -> None:
+    try:
+        Path(path).touch(mode=0o600)
+    except OSError as error:
+        raise output_error(error, final) from error
+
+
 def exists(href: str) -> bool:
-    """True where a published file is at `href`."""
-    return output_path(href).is_file()
+    """True where a published file is at `href`.
+
+    Raises:
+        StorageError: The storage does not tell.
+    """
+    return storage_of(href).exists(href)
 
 
 def read_text(href: str) -> str:
@@ -117,8 +78,9 @@ def read_text(href: str) -> str:
 
     Raises:
         FileNotFoundError: Nothing is at `href`.
+        StorageError: The storage does not give it.
     """
-    return output_path(href).read_text(encoding="utf-8")
+    return read_bytes(href).decode("utf-8")
 
 
 def read_bytes(href: str) -> bytes:
@@ -126,19 +88,48 @@ def read_bytes(href: str) -> bytes:
 
     Raises:
         FileNotFoundError: Nothing is at `href`.
+        StorageError: The storage does not give it.
     """
-    return output_path(href).read_bytes()
+    file = storage_of(href).open(href)
+    try:
+        return file.read([(0, file.size)])[0] if file.size else b""
+    finally:
+        file.close()
 
 
-def write_text_atomic(href: str, text: str) -> None:
+def names(folder: str) -> list[str]:
+    """Names of the files and folders in a folder, sorted; none where it is not there.
+
+    Raises:
+        StorageError: The storage does not tell.
+    """
+    return storage_of(folder).names(folder)
+
+
+def remove(href: str) -> None:
+    """Remove a published file, if it is there.
+
+    Raises:
+        OutputError: The storage does not do it.
+    """
+    with publishing_errors(href):
+        storage_of(href).remove(href)
+
+
+def write_text_atomic(href: str, text: str, *, private: bool = False) -> None:
     """Publish a text as UTF-8, its folder made where missing.
+
+    Args:
+        href: Where.
+        text: What.
+        private: See `publishing`.
 
     Raises:
         DiskFullError: See `publish`.
         OutputUnwritableError: See `publishing`.
         OutputError: See `publish`.
     """
-    with publishing(href) as tmp:
+    with publishing(href, private=private) as tmp:
         try:
             Path(tmp).write_text(text, encoding="utf-8", newline="\n")
         except OSError as error:
@@ -153,18 +144,5 @@ def check_writable(folder: str, size: int = 1) -> None:
         OutputUnwritableError: The folder cannot be made, or nothing can be written in it.
         OutputError: The storage failed otherwise.
     """
-    path = output_path(folder)
-    try:
-        path.mkdir(parents=True, exist_ok=True)
-        with NamedTemporaryFile(dir=path, prefix=".probe.") as probe:
-            os.posix_fallocate(probe.fileno(), 0, size)
-    except OSError as error:
-        raise output_error(error, folder) from error
-
-
-def _sync(path: str) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
+    with publishing_errors(folder):
+        storage_of(folder).check(folder, size)

@@ -1,14 +1,24 @@
 """Parquet tables, published whole."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from jeospark.storage.kinds import is_remote
 from jeospark.storage.publish import output_error, output_path, publishing
+from jeospark.storage.remote import RemoteFile, Stream
 
 
-def write_table(href: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema, *, row_group: int = 1 << 16) -> None:
+def write_table(
+    href: str,
+    batches: Iterable[pa.RecordBatch],
+    schema: pa.Schema,
+    *,
+    row_group: int = 1 << 16,
+    private: bool = False,
+) -> None:
     """Publish a Parquet file.
 
     Args:
@@ -16,13 +26,14 @@ def write_table(href: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema,
         batches: What is in it; as long as they are small, so is the memory needed.
         schema: Of the batches.
         row_group: Rows of a row group at most; those of one batch stay together where they fit.
+        private: See `jeospark.storage.publish.publishing`.
 
     Raises:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
         OutputError: The storage failed otherwise.
     """
-    with publishing(href) as tmp:
+    with publishing(href, private=private) as tmp:
         try:
             with pq.ParquetWriter(tmp, schema, compression="zstd") as writer:
                 for batch in batches:
@@ -31,10 +42,34 @@ def write_table(href: str, batches: Iterable[pa.RecordBatch], schema: pa.Schema,
             raise output_error(error, href) from error
 
 
-def open_table(href: str) -> pq.ParquetFile:
-    """A published Parquet file.
+@contextmanager
+def open_table(href: str) -> Iterator[pq.ParquetFile]:
+    """Yield a published Parquet file.
 
     Raises:
         FileNotFoundError: Nothing is at `href`.
+        StorageError: The storage does not give it.
     """
-    return pq.ParquetFile(output_path(href))
+    if not is_remote(href):
+        with pq.ParquetFile(output_path(href)) as table:
+            yield table
+        return
+    with RemoteFile(href) as file, Stream(file) as stream, pq.ParquetFile(stream) as table:
+        yield table
+
+
+def read_table(href: str, schema: pa.Schema) -> list[pa.RecordBatch]:
+    """The rows of a published Parquet file as batches of a schema; columns that it lacks are null.
+
+    Raises:
+        FileNotFoundError: Nothing is at `href`.
+        StorageError: The storage does not give it.
+    """
+    with open_table(href) as table:
+        held = table.read()
+    columns = [
+        held[field.name].cast(field.type) if field.name in held.column_names else pa.nulls(len(held), field.type)
+        for field in schema
+    ]
+    batches: list[pa.RecordBatch] = pa.table(columns, schema=schema).to_batches()
+    return batches

@@ -20,6 +20,7 @@ from jeospark.recipe.analysis import MaskPlan
 from jeospark.recipe.evaluate import evaluate
 from jeospark.recipe.extent import pixel_metres
 from jeospark.settings import Settings
+from jeospark.storage.roots import Roots
 from jeospark.task.layout import Lattice, cell_shape, windows
 from jeospark.task.masking import table_mask
 from jeospark.task.memory import bytes_per_pixel, window_budget
@@ -42,6 +43,11 @@ class Pixels:
     """Same shape, True = usable."""
 
 
+def _check(items: Sequence[ItemRef], roots: Roots) -> None:
+    for href in sorted({source.href for item in items for source in item.sources}) if roots else ():
+        roots.check(href)
+
+
 class Evaluation:
     """A recipe on the items of one unit, on one grid.
 
@@ -51,10 +57,11 @@ class Evaluation:
         target: The grid.
         shape: (rows, columns) of the unit.
         datasets: Where datasets are kept open.
-        settings: Memory for windows, compiled kernels.
+        settings: Memory for windows, compiled kernels, allowed roots.
         overviews: True where overviews may stand in for pixels.
 
     Raises:
+        ForbiddenError: A file of an item lies outside the allowed roots.
         RecipeError: The recipe has a distance in metres, and the grid is in degrees.
     """
 
@@ -69,6 +76,7 @@ class Evaluation:
         *,
         overviews: bool = False,
     ) -> None:
+        _check(items, Roots.load(settings))
         self._program = program
         self._target = target
         self._shape = shape

@@ -1,28 +1,36 @@
 """Run one unit: read, evaluate, write, publish, and tell what happened; a unit fails alone."""
 
-import json
 import resource
 import socket
 from collections.abc import Iterator, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from time import perf_counter
 from typing import Any
 
 from jeospark.catalog.publish import OutputCollection, item_href, thumbnail_href, valid_share, write_item
-from jeospark.errors import JeosparkError
+from jeospark.errors import JeosparkError, TooLargeError
 from jeospark.model import Outcome, Reject, Unit
 from jeospark.raster.cog import CogWriter
 from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
 from jeospark.raster.quicklook import quicklook_cog
 from jeospark.settings import Settings
-from jeospark.storage.publish import exists, output_path, publishing, read_text
+from jeospark.storage.publish import publishing, remove
+from jeospark.storage.tokens import redact
 from jeospark.task.evaluate import Evaluation
 from jeospark.task.memory import window_budget
 from jeospark.task.observation import BadAssetError, Fragment
 from jeospark.task.product import stored
 from jeospark.task.program import Program
+from jeospark.task.published import is_made_of, is_published, left_out, published, still_bad
+
+MORE_MEMORY = (
+    "Raise spark.executor.memoryOverhead (or spark.executor.pyspark.memory, where it is set), or lower "
+    "JEOSPARK_WORKER_MEMORY_MB or spark.executor.cores; then resume."
+)
+"""What helps a worker that has too little memory."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,33 +56,22 @@ def run_unit(unit: Unit, orders: Orders) -> Outcome:
         items=len(unit.items), pixels=unit.shape[0] * unit.shape[1], host=socket.gethostname(),
         started=datetime.now(UTC),
     )  # fmt: skip
+    known = None
     try:
-        outcome = _run(unit, orders, base)
+        known = published(unit.output_href, unit.digest)
+        outcome = _skipped(unit, orders, base, known) or _run(unit, orders, base)
     except Exception as error:  # noqa: BLE001 - the one place where any failure becomes a row of the ledger
-        outcome = replace(base, error=type(error).__name__, message=f"unit {unit.unit_id}: {error}")
+        outcome = failed(base, error)
+    if outcome.status == "failed" and known is None:
+        outcome = _of_a_twin(unit, base) or outcome
     return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
 
 
-def is_published(output_href: str, digest: str) -> bool:
-    """True where a result is complete and was made from the recipe and items that `digest` stands for.
-
-    The STAC item is published last of a unit's files, so that it marks them complete; one that a failing disk has
-    spoilt marks nothing.
-    """
-    return _published(output_href, digest) is not None
-
-
-def _published(output_href: str, digest: str) -> Mapping[str, Any] | None:
-    """The STAC asset of such a result, None where there is none."""
-    href = item_href(output_href)
-    if not (exists(href) and exists(output_href)):
-        return None
-    try:
-        item = json.loads(read_text(href))
-        asset: Mapping[str, Any] = item["assets"]["data"]
-        return asset if item["properties"]["jeospark:digest"] == digest else None
-    except (ValueError, KeyError, TypeError):
-        return None
+def failed(base: Outcome, error: Exception) -> Outcome:
+    """The row of a unit that an error ended, with the error's name and text."""
+    if isinstance(error, MemoryError):
+        error = TooLargeError(str(error) or "a worker got no more memory", remedy=MORE_MEMORY)
+    return replace(base, status="failed", error=type(error).__name__, message=redact(f"unit {base.unit_id}: {error}"))
 
 
 def peak_mb() -> float:
@@ -82,18 +79,38 @@ def peak_mb() -> float:
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def _skipped(unit: Unit, orders: Orders, base: Outcome, item: Mapping[str, Any] | None) -> Outcome | None:
+    """That a unit need not be made, as its published STAC item tells; None where it must be."""
+    if item is None:
+        return None
+    missing = left_out(unit, item)
+    if not missing:
+        return _standing(unit, base, item)
+    rejects = still_bad(unit, missing, orders.program, orders.settings) if orders.skip_bad_assets else None
+    return None if rejects is None else replace(_standing(unit, base, item), rejects=rejects)
+
+
+def _of_a_twin(unit: Unit, base: Outcome) -> Outcome | None:
+    """That a failed unit is published all the same: a twin was faster, and took away what this one was writing."""
+    with suppress(JeosparkError, OSError):
+        made = published(unit.output_href, unit.digest)
+        return None if made is None else _standing(unit, base, made)
+    return None
+
+
+def _standing(unit: Unit, base: Outcome, item: Mapping[str, Any]) -> Outcome:
+    """What is told of a published unit: an attempt that was cut off may have left no other word of it."""
+    asset = item["assets"]["data"]
+    return replace(
+        base,
+        status="skipped",
+        href=unit.output_href,
+        pixels_valid=round(valid_share(asset) * base.pixels),
+        bytes_written=asset.get("file:size", 0),
+    )
+
+
 def _run(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
-    known = _published(unit.output_href, unit.digest)
-    if known is not None:
-        # An attempt that was cut off may have left no other word of it.
-        valid = valid_share(known) * base.pixels
-        return replace(
-            base,
-            status="skipped",
-            href=unit.output_href,
-            pixels_valid=round(valid),
-            bytes_written=known.get("file:size", 0),
-        )
     rejects: tuple[Reject, ...] = ()
     while unit.items:
         try:
@@ -101,10 +118,10 @@ def _run(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
         except BadAssetError as error:
             rejects = (*rejects, error.reject)
             if not orders.skip_bad_assets:
-                return _failed(base, (*rejects, *_others(unit, orders, error.reject)))
+                return _rejected(base, (*rejects, *_others(unit, orders, error.reject)))
             left = tuple(item for item in unit.items if item.item_id != error.reject.item_id)
             unit = replace(unit, items=left)
-    return _failed(base, rejects)
+    return _rejected(base, rejects)
 
 
 def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
@@ -122,7 +139,8 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
         with publishing(unit.output_href, durable=False) as path, publishing(thumbnail, durable=False) as picture:
             valid, size = _write(path, unit, orders, evaluation)
             quicklook_cog(path, orders.product.bands, picture)
-            if not is_published(unit.output_href, unit.digest):
+            held = published(unit.output_href, unit.digest)
+            if held is None or not is_made_of(unit, held):
                 # An item that stayed from an earlier selection would vouch for pixels that are not its own.
                 _withdraw(item_href(unit.output_href))
     tally = evaluation.tally
@@ -142,14 +160,15 @@ def _make(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
     try:
         write_item(unit, outcome, orders.product)
     except JeosparkError:
-        _withdraw(unit.output_href, thumbnail_href(unit.output_href))
+        if not is_published(unit.output_href, unit.digest):
+            _withdraw(unit.output_href, thumbnail_href(unit.output_href))
         raise
     return outcome
 
 
 def _withdraw(*hrefs: str) -> None:
     for href in hrefs:
-        output_path(href).unlink(missing_ok=True)
+        remove(href)
 
 
 def _write(path: str, unit: Unit, orders: Orders, evaluation: Evaluation) -> tuple[int, int]:
@@ -193,7 +212,7 @@ def _others(unit: Unit, orders: Orders, known: Reject) -> Iterator[Reject]:
                         yield error.reject
 
 
-def _failed(base: Outcome, rejects: tuple[Reject, ...]) -> Outcome:
+def _rejected(base: Outcome, rejects: tuple[Reject, ...]) -> Outcome:
     first = rejects[0]
     return replace(
         base,

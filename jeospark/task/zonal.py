@@ -20,7 +20,7 @@ from jeospark.task.evaluate import Evaluation
 from jeospark.task.observation import BadAssetError
 from jeospark.task.program import Program
 from jeospark.task.stack import Tally
-from jeospark.task.unit import peak_mb
+from jeospark.task.unit import failed, peak_mb
 from jeospark.task.zonal_sums import Found
 from jeospark.task.zonal_table import PARTS, Limits, Slot
 from jeospark.task.zonal_tile import TileZones, corner_of
@@ -70,7 +70,7 @@ def zonal_unit(unit: Unit, zones: TileZones, orders: ZonalOrders) -> Outcome:
     try:
         outcome = _run(unit, zones, orders, base)
     except Exception as error:  # noqa: BLE001 - the one place where any failure becomes a row of the ledger
-        outcome = replace(base, error=type(error).__name__, message=f"unit {unit.unit_id}: {error}")
+        outcome = failed(base, error)
     return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
 
 

@@ -7,7 +7,7 @@ import pytest
 from jeospark.errors import ForbiddenError, SettingError
 from jeospark.settings import Settings
 from jeospark.sql import ask, session
-from jeospark.sql.roots import Roots
+from jeospark.storage.roots import Roots
 
 
 @pytest.fixture(scope="module")

@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 import rasterio
 
-from jeospark.task.unit import is_published
+from jeospark.task.published import is_published
 
 
 def state(world):

@@ -12,7 +12,7 @@ from jeospark.recipe.graph import ProcessGraph
 from jeospark.recipe.instants import Interval, interval
 from jeospark.settings import Settings
 from jeospark.sql.pixels.area import Area, area_from_bbox, area_from_wkt
-from jeospark.sql.roots import Roots
+from jeospark.storage.roots import Roots
 
 CHIP, LARGEST_CHIP = 256, 512
 """Rows and columns of a chip, by default and at most: larger cells are hard on the JVM."""

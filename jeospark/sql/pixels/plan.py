@@ -28,7 +28,7 @@ from jeospark.schema import unit_of
 from jeospark.sql.pixels.area import crop, part
 from jeospark.sql.pixels.ask import Ask, near
 from jeospark.sql.pixels.rows import row_bytes, schema_of
-from jeospark.sql.roots import Roots
+from jeospark.storage.roots import Roots
 from jeospark.task.program import Program, only_load, program
 from jeospark.tiling.regular import RegularTiling
 

@@ -1,14 +1,12 @@
-"""Allowed roots: the folders outside which SQL reaches no file."""
+"""Allowed roots: the folders outside which recipes, items and SQL reach no file."""
 
 import os
 import re
-from collections.abc import Iterable
 from dataclasses import dataclass
 from pathlib import Path
 
 from jeospark.errors import ForbiddenError, SettingError
 from jeospark.settings import Settings
-from jeospark.sql.relation import Table
 
 VARIABLE = "JEOSPARK_ALLOWED_ROOTS"
 _LITERAL = re.compile(r"(?:[^\\*?\[\]{}]|\\.)*")
@@ -16,7 +14,7 @@ _LITERAL = re.compile(r"(?:[^\\*?\[\]{}]|\\.)*")
 
 @dataclass(frozen=True, slots=True)
 class Roots:
-    """The folders in which SQL may read; empty for everywhere."""
+    """The folders in which files may be read and written; empty for everywhere."""
 
     folders: tuple[str, ...] = ()
 
@@ -68,12 +66,3 @@ class Roots:
             self.check(f"{pattern} (a pattern that goes up)" if self else "")
         whole = certain if len(certain) == len(pattern) else certain.rpartition("/")[0]
         self.check(re.sub(r"\\(.)", r"\1", whole) or "/")
-
-    def check_tables(self, tables: Iterable[Table]) -> None:
-        """Make sure that the files of tables lie inside.
-
-        Raises:
-            ForbiddenError: Some do not.
-        """
-        for path in sorted({files.path for table in tables for files in table.files}):
-            self.check_pattern(path)

@@ -1,0 +1,45 @@
+"""What is told where Spark itself gives a run up."""
+
+import shlex
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark.errors import PySparkException
+
+from jeospark.errors import RunFailedError
+from jeospark.storage.tokens import redact
+
+LONGEST = 400
+"""Characters of Spark's own words that are told."""
+
+
+@contextmanager
+def named_abort(output: str) -> Iterator[None]:
+    """Turn what Spark raises when it ends a run into a line that says how to go on.
+
+    Args:
+        output: Folder of the results.
+
+    Raises:
+        RunFailedError: It did.
+    """
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        raise RunFailedError(
+            f"Spark gave the run up: {_words(error)}",
+            where=output,
+            remedy=f"What is done stays. Mend the cause, then `jeospark resume {shlex.quote(output)}`.",
+        ) from error
+
+
+def _words(error: Exception) -> str:
+    """The first lines of what Spark and its causes say."""
+    java = error.java_exception if isinstance(error, Py4JJavaError) else getattr(error, "_origin", None)
+    lines = [] if java is not None else [str(error)]
+    while java is not None:
+        lines.append(str(java.getMessage() or ""))
+        java = java.getCause()
+    text = " ".join(line.strip().partition("\n")[0] for line in lines)
+    return redact(text[:LONGEST]).strip(" .")

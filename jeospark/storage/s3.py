@@ -1,0 +1,148 @@
+"""S3 by obstore: an object appears when all of it is there, so that results need no other name."""
+
+from collections.abc import Callable, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import TYPE_CHECKING, TypeVar
+from urllib.parse import unquote, urlsplit
+
+import obstore
+from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.store import S3Store
+
+from jeospark.errors import StorageDeniedError, StorageUnreachableError
+from jeospark.settings import Settings
+from jeospark.storage.http import CONNECT_S, WAIT
+from jeospark.storage.kind import Range
+from jeospark.storage.patience import deadline, patiently
+from jeospark.storage.tokens import redact
+from jeospark.storage.upload import local_attempt, probe, publishing_errors
+
+if TYPE_CHECKING:
+    from obstore.store import S3Config
+
+PART = 16 << 20
+"""Bytes sent in one request."""
+
+Value = TypeVar("Value")
+
+
+class S3:
+    """See `kind.Storage`. Keys come from where AWS's tools take them: `AWS_ACCESS_KEY_ID` and its like, or the host."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+        self._store = lru_cache(self._made)
+
+    def attempt(self, href: str) -> str:
+        """See `kind.Storage.attempt`."""
+        return local_attempt(href, self._settings.scratch)
+
+    def put(self, path: str, href: str, *, durable: bool = True) -> None:  # noqa: ARG002 - S3 is durable
+        """See `kind.Storage.put`."""
+        with publishing_errors(href):
+            self.ask(href, lambda store, key: obstore.put(store, key, Path(path), chunk_size=PART))
+
+    def exists(self, href: str) -> bool:
+        """See `kind.Storage.exists`."""
+        try:
+            self.ask(href, obstore.head)
+        except FileNotFoundError:
+            return False
+        return True
+
+    def open(self, href: str) -> "S3File":
+        """See `kind.Storage.open`."""
+        return S3File(self, href, int(self.ask(href, obstore.head)["size"]))
+
+    def remove(self, href: str) -> None:
+        """See `kind.Storage.remove`."""
+        try:
+            self.ask(href, obstore.delete)
+        except FileNotFoundError:
+            return
+
+    def names(self, folder: str) -> list[str]:
+        """See `kind.Storage.names`."""
+        found = self.ask(f"{folder.rstrip('/')}/", obstore.list_with_delimiter)
+        paths = [*found["common_prefixes"], *(each["path"] for each in found["objects"])]
+        return sorted(path.rstrip("/").rpartition("/")[2] for path in paths)
+
+    def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - S3 has room
+        """See `kind.Storage.check`."""
+        probe(folder, self._settings.scratch, self.put, self.remove)
+
+    def ask(self, href: str, call: Callable[[S3Store, str], Value]) -> Value:
+        """What a call gives for the bucket and the key of an href.
+
+        Raises:
+            FileNotFoundError: Nothing is there.
+            StorageDeniedError: The keys are missing, wrong or expired.
+            StorageUnreachableError: The server is away, busy, or out of order.
+        """
+        bucket, key = _place(href)
+
+        def once() -> Value:
+            try:
+                return call(self._store(bucket), key)
+            except FileNotFoundError as error:
+                raise FileNotFoundError(f"nothing is at {href}") from error
+            except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
+                remedy = "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew; then resume."
+                raise StorageDeniedError("the server refuses the keys", where=href, remedy=remedy) from error
+            except (BaseError, OSError) as error:
+                what = f"the server does not answer: {_said(error)}"
+                raise StorageUnreachableError(what, where=href, remedy=WAIT) from error
+
+        return patiently(once, self._settings.storage_patience_s)
+
+    def _made(self, bucket: str) -> S3Store:
+        endpoint, seconds = self._settings.s3_endpoint, self._settings.storage_timeout_s
+        own: S3Config = {"endpoint": endpoint, "virtual_hosted_style_request": False} if endpoint else {}
+        return S3Store(
+            bucket,
+            config=own,
+            client_options={
+                "allow_http": endpoint.startswith("http://"),
+                "connect_timeout": f"{CONNECT_S}s",
+                "timeout": f"{int(deadline(seconds, PART))}s",
+                "pool_max_idle_per_host": str(self._settings.storage_connections),
+            },
+            # How long it is tried again is for `patiently` to say.
+            retry_config={"max_retries": 0},
+        )
+
+
+class S3File:
+    """See `kind.Ranges`."""
+
+    def __init__(self, storage: S3, href: str, size: int) -> None:
+        self._storage = storage
+        self._href = href
+        self._size = size
+
+    @property
+    def size(self) -> int:
+        """Bytes."""
+        return self._size
+
+    def read(self, ranges: Sequence[Range]) -> list[bytes]:
+        """See `kind.Ranges.read`."""
+        starts, lengths = [start for start, _ in ranges], [length for _, length in ranges]
+        found = self._storage.ask(
+            self._href, lambda store, key: obstore.get_ranges(store, key, starts=starts, lengths=lengths, coalesce=0)
+        )
+        return [bytes(piece) for piece in found]
+
+    def close(self) -> None:
+        """Nothing to do: connections are the store's."""
+
+
+def _place(href: str) -> tuple[str, str]:
+    parts = urlsplit(href)
+    return parts.netloc, unquote(parts.path.lstrip("/"))
+
+
+def _said(error: Exception) -> str:
+    """The first line, without the request's address and its signature."""
+    return redact(str(error).strip().partition("\n")[0])

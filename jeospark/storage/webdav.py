@@ -1,0 +1,104 @@
+"""HTTP servers that take files as WebDAV has it (RFC 4918), such as XRootD's and EOS's: sent, then moved."""
+
+from collections.abc import Callable
+from contextlib import suppress
+from pathlib import Path
+from urllib.parse import quote, unquote, urljoin, urlsplit
+from xml.etree import ElementTree as ET
+
+from jeospark.errors import JeosparkError, StorageAnswerError
+from jeospark.settings import Settings
+from jeospark.storage.http import Client, public
+from jeospark.storage.http_file import HttpFile, by_header
+from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors
+
+_REDIRECTED = frozenset({301, 302, 307, 308})
+
+
+class WebDav:
+    """See `kind.Storage`.
+
+    Args:
+        settings: Of the client, and the scratch folder.
+        url_of: The URL of an href.
+    """
+
+    def __init__(self, settings: Settings, url_of: Callable[[str], str]) -> None:
+        self._client = Client(settings)
+        self._scratch = settings.scratch
+        self._url = url_of
+        self._direct: set[str] = set()
+        """Servers that take files themselves, and do not redirect to others."""
+
+    def attempt(self, href: str) -> str:
+        """See `kind.Storage.attempt`."""
+        return local_attempt(href, self._scratch)
+
+    def put(self, path: str, href: str, *, durable: bool = True) -> None:  # noqa: ARG002 - the server's own matter
+        """See `kind.Storage.put`."""
+        final = self._url(href)
+        part = attempt_href(final)
+        with publishing_errors(href):
+            try:
+                self._client.ask("PUT", self._taker(part), body=Path(path))
+                self._client.ask("MOVE", part, headers={"Destination": final, "Overwrite": "T"})
+            except BaseException:
+                self._drop(part)
+                raise
+
+    def exists(self, href: str) -> bool:
+        """See `kind.Storage.exists`."""
+        try:
+            self._client.ask("HEAD", self._url(href))
+        except FileNotFoundError:
+            return False
+        return True
+
+    def open(self, href: str) -> HttpFile:
+        """See `kind.Storage.open`."""
+        url = self._url(href)
+        length = self._client.ask("HEAD", url).headers.get("Content-Length", "")
+        if not length.isdigit():
+            what = "the server does not tell the size of the file"
+            raise StorageAnswerError(what, where=public(url), remedy="Use a server that serves ranges.")
+        return HttpFile(self._client, url, int(length), by_header)
+
+    def remove(self, href: str) -> None:
+        """See `kind.Storage.remove`."""
+        try:
+            self._client.ask("DELETE", self._url(href))
+        except FileNotFoundError:
+            return
+
+    def names(self, folder: str) -> list[str]:
+        """See `kind.Storage.names`."""
+        url = self._url(folder).rstrip("/")
+        try:
+            listing = self._client.ask("PROPFIND", url, headers={"Depth": "1"}).body
+        except FileNotFoundError:
+            return []
+        here = urlsplit(url).path
+        # The server is the user's own, and Python's parser expands no entities from outside.
+        found = ET.fromstring(listing).iter("{DAV:}href")  # noqa: S314
+        paths = (unquote(urlsplit(urljoin(url, each.text or "")).path).rstrip("/") for each in found)
+        return sorted(path.rpartition("/")[2] for path in paths if quote(path) != here and path != unquote(here))
+
+    def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - servers do not tell their room
+        """See `kind.Storage.check`."""
+        probe(folder, self._scratch, self.put, self.remove)
+
+    def _taker(self, url: str) -> str:
+        """Where to send a file: a manager redirects to a data server, and would not wait for the body."""
+        server = urlsplit(url).netloc
+        if server in self._direct:
+            return url
+        answer = self._client.ask("PUT", url, body=b"", follow=False)
+        if answer.status in _REDIRECTED:
+            return urljoin(url, answer.headers["Location"])
+        self._direct.add(server)
+        return url
+
+    def _drop(self, url: str) -> None:
+        # What failed before is what counts.
+        with suppress(JeosparkError, OSError):
+            self._client.ask("DELETE", url, patient=False)

@@ -1,0 +1,98 @@
+"""`kill -9` at random moments, then resume."""
+
+import time
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from shutil import rmtree
+from subprocess import Popen  # noqa: TC003 - for readers; in quotes, as it is generic
+
+import numpy as np
+from chaos_check import Row, contents, differences, last_attempt, marks, strays, told
+from chaos_job import Job
+from chaos_ways import ROLES, Way, killed
+
+PATIENCE_S = 420
+"""Until a run has to end: a lost NodeManager is missed after 15 s, a lost host by Spark after two minutes."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Undisturbed:
+    """A run that nobody disturbed."""
+
+    contents: Mapping[str, bytes]
+    seconds: float
+    """From its first file to its end."""
+
+
+def undisturbed(way: Way, job: Job, folder: Path) -> Undisturbed:
+    """Run a job in peace.
+
+    Raises:
+        RuntimeError: It failed; there is nothing to compare with.
+    """
+    output = _new(folder / f"whole-{way.name}")
+    run = way.submit(job, output)
+    started = first_file(run, output)
+    if run.wait(PATIENCE_S):
+        raise RuntimeError(f"the undisturbed run failed, see {output.with_suffix('.log')}")
+    return Undisturbed(contents=contents(output), seconds=time.monotonic() - started)
+
+
+def kill(way: Way, job: Job, folder: Path, whole: Undisturbed, number: int, random: np.random.Generator) -> Row:
+    """One run with one process killed, and its resumption.
+
+    Args:
+        way: How it is run.
+        job: What is run.
+        folder: For the output.
+        whole: What must come of it.
+        number: Of the trial, which decides whose process is killed.
+        random: Decides the moment, and which of several.
+    """
+    role = ROLES[way.name][number % len(ROLES[way.name])]
+    output = _new(folder / f"kill-{way.name}-{number}")
+    run = way.submit(job, output)
+    started = first_file(run, output)
+    moment = float(random.uniform(0, whole.seconds))
+    time.sleep(max(started + moment - time.monotonic(), 0))
+    victim = None
+    while victim is None and run.poll() is None:
+        victim = killed(way, run, role, random)
+        time.sleep(0.01)
+    before = marks(output)
+    code = run.wait(PATIENCE_S)
+    ended = f"exit {code}" + ("" if code else f" ({told(last_attempt(output))})")
+    way.mend()
+    # As a user would, now with the same job, now from the folder.
+    again = (way.submit(job, output) if number % 2 else way.started(["jeospark", "resume", str(output)], output)).wait(
+        PATIENCE_S
+    )
+    after = marks(output)
+    redone = sum(after.get(name) != mark for name, mark in before.items())
+    broken = [*differences(output, whole.contents), *strays(output, whole.contents)]
+    if again:
+        broken.append(f"the resumption ended with {again}, see {output.with_suffix('.log')}")
+    if redone > way.cores:
+        broken.append(f"{redone} units that were published were made again")
+    what = (
+        f"{victim or 'ended before'} at {moment:.1f} s with {len(before)} units published; {ended}; "
+        f"resumed: {told(last_attempt(output))}; {redone} made again"
+    )
+    if not broken:
+        rmtree(output)
+    return Row(way=way.name, fault=f"kill {role}", what=what, broken=tuple(broken))
+
+
+def first_file(run: "Popen[str]", output: Path) -> float:
+    """Wait until a run has begun its work; gives that moment."""
+    while not (output / "run.json").exists() and run.poll() is None:
+        time.sleep(0.01)
+    return time.monotonic()
+
+
+def _new(output: Path) -> Path:
+    rmtree(output, ignore_errors=True)
+    output.parent.mkdir(parents=True, exist_ok=True)
+    output.with_suffix(".log").unlink(missing_ok=True)
+    return output

@@ -1,0 +1,127 @@
+"""One unit takes more memory than its worker may have."""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import replace
+from datetime import timedelta
+from shutil import rmtree
+from subprocess import Popen  # noqa: TC003 - for readers; in quotes, as it is generic
+
+import bench_items
+import psutil
+import rasterio
+from bench_archive import Archive
+from chaos_check import Row, last_attempt, told
+from chaos_job import Job
+from chaos_kills import PATIENCE_S, undisturbed
+from chaos_scene import Scene, expect, need
+from chaos_ways import Way
+
+from jeospark.catalog.footprint import footprint_of_grid
+from jeospark.catalog.store import Catalog
+from jeospark.engine import ledger
+from jeospark.engine.job import load_job
+
+TILE = 1024
+DATES = 150
+"""Of the one tile and month that takes too much."""
+LIMIT_MB = 900
+"""Of a worker; the others take half of it."""
+BUDGET = {"JEOSPARK_WORKER_MEMORY_MB": "8192"}
+"""More than there is, so that windows are as large as they can be."""
+
+
+def memory(scene: Scene) -> Row:
+    """The unit whose workers are killed for their memory fails by name, and the others are made."""
+    job = _with_a_fat_unit(scene)
+    whole = undisturbed(_generous(scene.way), job, scene.folder / "fat")
+    output, broken = scene.output("memory"), list[str]()
+    run = _tight(scene.way).submit(job, output, **BUDGET)
+    with _warden(scene.way, run) as killed:
+        code = run.wait(PATIENCE_S)
+    expect(broken, code, 1, "the exit code where none may fail")
+    rows = {row.unit_id: row for row in ledger.latest(load_job(str(output)))}
+    failed = [row for row in rows.values() if row.status == "failed"]
+    expect(broken, [(row.unit_id, row.error) for row in failed], [_fat(job)], "what failed")
+    text = failed[0].message or "" if failed else ""
+    need(broken, f"'{text}' names a setting to change", holds="spark.executor.memoryOverhead" in text)
+    first = told(last_attempt(output))
+    expect(broken, _generous(scene.way).submit(job, output, **BUDGET).wait(PATIENCE_S), 0, "the exit code with more")
+    lost = len(killed) or "some"
+    what = f"{lost} workers killed; exit {code}: {first}; with more memory: {told(last_attempt(output))}"
+    return replace(scene, whole=whole).row("memory of a unit", what, broken, output)
+
+
+def _with_a_fat_unit(scene: Scene) -> Job:
+    """The job on large tiles, with many more dates in a month of the first one."""
+    archive = scene.job.archive
+    folder = scene.folder / "archive-fat"
+    rmtree(folder, ignore_errors=True)
+    fat = Archive(folder=folder, size=TILE, dates=1, bands=archive.bands)
+    folder.mkdir()
+    for band in (*archive.bands, "SCL"):
+        pixels = TILE if band != "SCL" else TILE // 2
+        with rasterio.open(archive.path(0, band)) as file:
+            corner = file.read(1, window=rasterio.windows.Window(0, 0, pixels, pixels))
+            profile = {**file.profile, "height": pixels, "width": pixels}
+        with rasterio.open(fat.path(0, band), "w", **profile) as file:
+            file.write(corner, 1)
+    (first,) = bench_items.items(fat)
+    transform = (10.0, 0.0, bench_items.ORIGIN[0], 0.0, -10.0, bench_items.ORIGIN[1])
+    place = footprint_of_grid(bench_items.CRS, transform, (TILE, TILE))
+    more = [
+        {
+            **first,
+            **place,
+            "id": f"fat-{number:03d}",
+            "properties": {
+                **first["properties"],
+                "datetime": f"{fat.when(0) + timedelta(minutes=number):%Y-%m-%dT%H:%M:%SZ}",
+                "sat:relative_orbit": 1 + number % 140,
+                "platform": f"sentinel-2{'abc'[number // 140]}",
+            },
+        }
+        for number in range(DATES)
+    ]
+    catalog = Catalog(folder / "catalog")
+    catalog.add({"id": bench_items.COLLECTION}, [*bench_items.items(archive), *more])
+    return replace(scene.job, archive=replace(archive, folder=folder), tile=TILE)
+
+
+def _fat(job: Job) -> tuple[str, str]:
+    month = f"{job.archive.when(0):%Y-%m}"
+    return f"r0000c0000/{month}", "WorkerLostError"
+
+
+def _generous(way: Way) -> Way:
+    return replace(way, options=(*way.options, "--conf", "spark.executor.memoryOverhead=3g"))
+
+
+def _tight(way: Way) -> Way:
+    """On YARN the container has little room beside the JVM."""
+    return replace(way, options=(*way.options, "--conf", f"spark.executor.memoryOverhead={LIMIT_MB}m"))
+
+
+@contextmanager
+def _warden(way: Way, run: "Popen[str]") -> Iterator[list[int]]:
+    """On this machine, kill workers that take too much, as YARN's NodeManager and the kernel do; gives whom."""
+    killed, stop = list[int](), threading.Event()
+
+    def watch() -> None:
+        while not stop.wait(0.05):
+            for each in way.victims(run, "python worker"):
+                with suppress(psutil.Error):
+                    if each.memory_info().rss > LIMIT_MB << 20:
+                        each.kill()
+                        killed.append(each.pid)
+
+    thread = threading.Thread(target=watch, daemon=True)
+    if way.name == "local":
+        thread.start()
+    try:
+        yield killed
+    finally:
+        stop.set()
+        if way.name == "local":
+            thread.join()
