@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,6 +22,7 @@ import rasterio
 from bench_archive import BLOCK
 from bench_items import items
 from bench_jeospark import Engine, Reply
+from bench_peer import missing
 from bench_plan import make_catalog
 from bench_result import Result, compared, put_into, table
 from bench_work import Work, check_equal, composite, sentinel_tile, tifs
@@ -145,32 +147,21 @@ def bench_plan(folder: Path, repeat: int) -> Iterator[Result]:
     )  # fmt: skip
 
 
-def bench_zonal(folder: Path, repeat: int) -> Iterator[Result]:
-    """Statistics of parcels, against exactextract and rasterstats."""
-    from bench_zonal import bench_zonal as bench  # noqa: PLC0415 - its peers are asked for here only
+def others(script: str) -> Callable[[Path, int], Iterator[Result]]:
+    """A benchmark of a script of its own, whose peers are asked for when it runs only.
 
-    yield from bench(folder, repeat)
+    Args:
+        script: `bench_NAME`, with a function of that name.
+    """
 
+    def bench(folder: Path, repeat: int) -> Iterator[Result]:
+        try:
+            module = import_module(script)
+        except ModuleNotFoundError as error:
+            raise missing(str(error.name)) from error
+        yield from getattr(module, script)(folder, repeat)
 
-def bench_points(folder: Path, repeat: int) -> Iterator[Result]:
-    """Points in countries, against geopandas and SedonaDB."""
-    from bench_points import bench_points as bench  # noqa: PLC0415
-
-    yield from bench(folder, repeat)
-
-
-def bench_ais(folder: Path, repeat: int) -> Iterator[Result]:
-    """Tracks and encounters of ships, few and many."""
-    from bench_ais import bench_ais as bench  # noqa: PLC0415
-
-    yield from bench(folder, repeat)
-
-
-def bench_yarn(folder: Path, repeat: int) -> Iterator[Result]:
-    """One executor and two on a small YARN of this machine."""
-    from bench_yarn import bench_yarn as bench  # noqa: PLC0415 - a cluster is asked for here only
-
-    yield from bench(folder, repeat)
+    return bench
 
 
 def alternate(work: Work, engine: Engine, repeat: int) -> tuple[list[float], list[Reply]]:
@@ -256,10 +247,12 @@ BENCHMARKS: dict[str, tuple[Callable[[Path, int], Iterator[Result]], int]] = {
     "jp2": (bench_jp2, 3),
     "cores": (bench_cores, 7),
     "plan": (bench_plan, 3),
-    "zonal": (bench_zonal, 3),
-    "points": (bench_points, 3),
-    "ais": (bench_ais, 1),
-    "yarn": (bench_yarn, 5),
+    "zonal": (others("bench_zonal"), 3),
+    "points": (others("bench_points"), 3),
+    "ais": (others("bench_ais"), 1),
+    "read": (others("bench_read"), 3),
+    "spatialbench": (others("bench_spatialbench"), 1),
+    "yarn": (others("bench_yarn"), 5),
 }
 """Name: what to run, and how often by default."""
 

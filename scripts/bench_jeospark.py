@@ -4,17 +4,17 @@ The session stays, as in a notebook, so that jobs can be timed warm.
 """
 
 import json
-import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
 from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
+
+from bench_peer import lonely_stdout
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -108,19 +108,11 @@ def session_config(cores: int) -> dict[str, str]:
     return {**held, "spark.master": f"local[{cores}]"}
 
 
-@contextmanager
-def _lonely_stdout() -> Iterator[IO[str]]:
-    """The stream for answers; whatever else prints goes to stderr."""
-    with os.fdopen(os.dup(1), "w") as answers:
-        os.dup2(2, 1)
-        yield answers
-
-
 def serve(cores: int, properties: Mapping[str, str]) -> None:
     """Start a session, then run the jobs that come, a line of JSON each, until there are no more."""
     from jeospark.engine.session import spark_session  # noqa: PLC0415 - counted as part of the start
 
-    with _lonely_stdout() as answers:
+    with lonely_stdout() as answers:
         spark = spark_session("jeospark benchmark", {**session_config(cores), **properties})
         print("{}", file=answers, flush=True)
         for line in sys.stdin:
