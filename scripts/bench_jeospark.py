@@ -4,6 +4,7 @@ The session stays, as in a notebook, so that jobs can be timed warm.
 """
 
 import json
+import os
 import shutil
 import subprocess
 import sys
