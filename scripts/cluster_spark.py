@@ -3,6 +3,7 @@
 import json
 import os
 from pathlib import Path
+from secrets import token_hex
 from urllib.request import urlopen
 
 from cluster_processes import Cluster, Role, mark
@@ -11,6 +12,7 @@ from jeospark.engine.jars import spark_home
 
 HOSTS = ("127.0.0.1", "127.0.0.2")
 """Two addresses of loopback, so that the workers are two hosts to Spark."""
+DEFAULTS = "spark-defaults.conf"
 CORES, MEMORY = 2, "4g"
 """What a worker gives to executors."""
 
@@ -18,11 +20,11 @@ CORES, MEMORY = 2, "4g"
 def standalone(folder: Path, port: int) -> Cluster:
     """A cluster whose master listens on `port`, and its page on the next one."""
     conf, web = folder / "conf", port + 1
-    master = f"{HOSTS[0]}:{port}"
 
     def prepare() -> None:
         conf.mkdir(exist_ok=True)
-        (conf / "spark-defaults.conf").write_text(f"spark.master spark://{master}\n", encoding="utf-8")
+        if not (conf / DEFAULTS).exists():
+            _write_defaults(conf / DEFAULTS, f"spark://{HOSTS[0]}:{port}")
 
     return Cluster(
         folder=folder,
@@ -33,12 +35,20 @@ def standalone(folder: Path, port: int) -> Cluster:
     )
 
 
+def _write_defaults(path: Path, master: str) -> None:
+    """What master, workers and drivers share: where the master is, and a secret that only the owner can read."""
+    path.touch(mode=0o600)
+    text = f"spark.master {master}\nspark.authenticate true\nspark.authenticate.secret {token_hex(32)}\n"
+    path.write_text(text, encoding="utf-8")
+
+
 def _master(folder: Path, port: int) -> Role:
     return Role(
         name="master",
         command=(
             *_spark_class("org.apache.spark.deploy.master.Master"),
             *("--host", HOSTS[0], "--port", str(port), "--webui-port", str(port + 1)),
+            *("--properties-file", str(folder / "conf" / DEFAULTS)),
         ),
         addresses={"master": f"{HOSTS[0]}:{port}", "page": f"{HOSTS[0]}:{port + 1}"},
         environment=_environment(folder, "master", HOSTS[0]),
@@ -53,6 +63,7 @@ def _worker(folder: Path, number: int, port: int) -> Role:
         command=(
             *_spark_class("org.apache.spark.deploy.worker.Worker"),
             *("--host", host, "--port", str(first), "--webui-port", str(first + 1)),
+            *("--properties-file", str(folder / "conf" / DEFAULTS)),
             *("--cores", str(CORES), "--memory", MEMORY, "--work-dir", str(folder / name / "work")),
             f"spark://{HOSTS[0]}:{port}",
         ),

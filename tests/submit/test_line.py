@@ -1,0 +1,95 @@
+import shlex
+from pathlib import Path
+
+import pytest
+
+from jeospark.errors import ClusterDownError, ProfileError
+from jeospark.submit.hadoop import Hadoop
+from jeospark.submit.memory import forecast, memory_conf
+from jeospark.submit.profile import read_properties, site_defaults
+from jeospark.submit.request import Request, command, environment_conf, line
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def request(**changes):
+    asked = {
+        "script": Path("jobs/composite.py"), "arguments": ("my recipe.json", "--output", "out"), "on": "yarn",
+        "mode": "cluster", "properties": Path("conf/yarn.conf"), "queue": "archive", "executors": 3, "cores": 2,
+    }  # fmt: skip
+    return Request(**(asked | changes))
+
+
+def test_the_line_can_be_copied():
+    parts = command(request(conf={"a.b": "c d"}), {"a.b": "replaced", "x": "1"}, "hdfs:///env.tar.gz")
+    assert shlex.split(line(parts).replace("\\\n", "")) == parts
+    assert line(parts).splitlines()[-1] == "  jobs/composite.py 'my recipe.json' --output out"
+    assert parts[parts.index("--archives") :][:2] == ["--archives", "hdfs:///env.tar.gz#environment"]
+    assert "a.b=c d" in parts
+    assert "a.b=replaced" not in parts
+    assert parts[parts.index("--num-executors") + 1] == "3"
+
+
+def test_sparks_own_cluster_counts_cores():
+    parts = command(request(on="standalone", mode="client", queue=None), {}, None)
+    assert parts[parts.index("--total-executor-cores") + 1] == "6"
+    assert not {"--num-executors", "--queue", "--archives"} & set(parts)
+
+
+def test_settings_reach_a_driver_on_a_node_and_secrets_do_not():
+    environ = {"JEOSPARK_CATALOG": "/c", "JEOSPARK_EOS_TOKEN": "zteos64:x", "HOME": "/h"}
+    conf = environment_conf(request(), "a", environ, "/cache")
+    assert conf["spark.yarn.appMasterEnv.JEOSPARK_CATALOG"] == "/c"
+    assert conf["spark.yarn.appMasterEnv.JEOSPARK_FOLDER"] == str(Path.cwd())
+    assert "zteos64" not in str(conf)
+    assert "/h" not in conf.values()
+
+
+@pytest.mark.parametrize(("cores", "overhead"), [(1, "1152m"), (2, "1664m"), (4, "2432m")])
+def test_memory_is_what_the_plan_needs(cores, overhead):
+    # 429 MB a worker, 320 for their daemon, 384 for the JVM, in steps of 128.
+    assert memory_conf(429, cores, {})["spark.executor.memoryOverhead"] == overhead
+    assert memory_conf(429, cores, {"spark.executor.memory": "2g"}) == {"spark.executor.memoryOverhead": overhead}
+
+
+def test_a_job_that_cannot_tell_what_it_does_is_no_failure(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text("if __name__ == '__main__':\n    raise SystemExit(3)\n")
+    assert forecast(script, ()) is None
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.conf")), ids=lambda path: path.name)
+def test_every_profile_can_be_read(path):
+    properties = read_properties(path)
+    assert all(name.startswith("spark.") for name in properties)
+    assert not [name for name in properties if "authenticate.secret" in name]
+
+
+def test_properties_are_read_as_spark_reads_them(tmp_path):
+    path = tmp_path / "spark-defaults.conf"
+    path.write_text("# remark\n\nspark.a   b c\nspark.d=e\n")
+    assert site_defaults(str(tmp_path)) == {"spark.a": "b c", "spark.d": "e"}
+    assert site_defaults(None) == {}
+    path.write_text("spark.alone\n")
+    with pytest.raises(ProfileError, match="has no value"):
+        read_properties(path)
+    with pytest.raises(ProfileError, match="cannot be read"):
+        read_properties(tmp_path / "none.conf")
+
+
+def test_where_the_cluster_is_has_to_be_said(tmp_path, monkeypatch):
+    monkeypatch.delenv("YARN_CONF_DIR", raising=False)
+    monkeypatch.delenv("HADOOP_CONF_DIR", raising=False)
+    with pytest.raises(ClusterDownError, match="HADOOP_CONF_DIR"):
+        Hadoop()
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
+    with pytest.raises(ClusterDownError, match=r"no core-site\.xml"):
+        Hadoop()
+
+
+def test_a_cluster_that_is_down_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
+    row = "<property><name>yarn.resourcemanager.webapp.address</name><value>127.0.0.1:1</value></property>"
+    (tmp_path / "yarn-site.xml").write_text(f"<configuration>{row}</configuration>")
+    with pytest.raises(ClusterDownError, match="YARN does not answer"):
+        Hadoop().check_queue("default")
