@@ -6,14 +6,14 @@ import sys
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager, nullcontext
-from pathlib import Path
 from tempfile import TemporaryFile
 
-import pyarrow.parquet as pq
-
 from jeospark.engine.job import Job
-from jeospark.engine.ledger import ATTEMPT, FOLDER, WHOLE, attempts
+from jeospark.engine.ledger import WHOLE, attempts, path
 from jeospark.engine.progress import watching
+from jeospark.schema import OUTCOMES
+from jeospark.storage.publish import names
+from jeospark.storage.tables import read_table
 from jeospark.submit.hadoop import Application, Hadoop, driver_log
 from jeospark.submit.memory import Forecast
 
@@ -35,6 +35,7 @@ class Pixels:
         self._before = frozenset(attempts(job))
         self._known: dict[str, int] = {}
         self._looked = 0.0
+        self._total = 0
 
     def done(self) -> int:
         """Of units that have ended, in attempts that began after this was made; the attempt that came furthest."""
@@ -45,21 +46,19 @@ class Pixels:
         return self._total
 
     def _of(self, attempt: str) -> int:
-        folder = Path(self._job.path(FOLDER, f"{ATTEMPT}={attempt}"))
-        whole = folder / WHOLE
-        parts = [whole] if whole.exists() else sorted(folder.glob("part-*.parquet"))
-        return sum(self._pixels(part) for part in parts)
+        found = names(path(self._job, attempt))
+        parts = [WHOLE] if WHOLE in found else [name for name in found if name.startswith("part-")]
+        return sum(self._pixels(path(self._job, attempt, part)) for part in parts)
 
-    def _pixels(self, part: Path) -> int:
-        name = str(part)
-        if name not in self._known:
+    def _pixels(self, part: str) -> int:
+        if part not in self._known:
             try:
-                pixels = pq.read_table(part, columns=["pixels"]).column(0).to_pylist()
+                batches = read_table(part, OUTCOMES)
             except FileNotFoundError:
                 # The attempt ended between two looks, and its parts became one file.
                 return 0
-            self._known[name] = sum(pixels)
-        return self._known[name]
+            self._known[part] = sum(sum(batch.column("pixels").to_pylist()) for batch in batches)
+        return self._known[part]
 
 
 def run_here(parts: Sequence[str], environment: Mapping[str, str]) -> int:

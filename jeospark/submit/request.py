@@ -1,19 +1,15 @@
 """What a user asked to submit, and the spark-submit line that does it."""
 
-import re
 import shlex
 import sys
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, fields
 from pathlib import Path
 
 from jeospark.engine.jars import spark_home
 from jeospark.engine.main import FOLDER_VARIABLE
-from jeospark.settings import PREFIX
+from jeospark.settings import PREFIX, Settings
 from jeospark.submit.archive import NAME, PYTHON
-
-SECRET = re.compile("secret|token|key|password|macaroon|bearer", re.IGNORECASE)
-"""In names of variables whose values are not put on a command line, where every user of the machine sees them."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -67,13 +63,14 @@ def environment_conf(request: Request, archive: str | None, environ: Mapping[str
     Args:
         request: What the user asked for.
         archive: See `command`.
-        environ: The user's environment, whose `JEOSPARK_` variables hold for the driver, but for `SECRET` ones.
+        environ: The user's environment, of which jeospark's settings hold for the driver: none of them is a secret.
         cache: Folder of compiled kernels.
     """
     python = PYTHON if archive else sys.executable
     if request.mode == "client":
         return {"spark.pyspark.driver.python": sys.executable, "spark.pyspark.python": python}
-    settings = {name: value for name, value in environ.items() if name.startswith(PREFIX) and not SECRET.search(name)}
+    names = (f"{PREFIX}{each.name.upper()}" for each in fields(Settings))
+    settings = {name: environ[name] for name in names if name in environ}
     # A driver on a node starts in a folder of its own, and with another home.
     own = {**settings, f"{PREFIX}CACHE": cache, FOLDER_VARIABLE: str(Path.cwd()), "PYSPARK_PYTHON": python}
     return {f"spark.yarn.appMasterEnv.{name}": value for name, value in sorted(own.items())}

@@ -10,6 +10,7 @@ from jeospark.engine.java import ensure_java
 from jeospark.errors import ArchiveError
 from jeospark.settings import Settings
 from jeospark.storage.href import href_scheme
+from jeospark.storage.tokens import Tokens
 from jeospark.submit.archive import check_archive, environment_archive
 from jeospark.submit.follow import run_here, run_there
 from jeospark.submit.hadoop import Hadoop
@@ -32,9 +33,12 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
         The job's exit code.
 
     Raises:
+        CredentialError: JEOSPARK_TOKENS is malformed.
         SubmitError: The job cannot be handed over.
         JeosparkError: The job's plan says that it cannot run.
     """
+    # Somebody may have written a token itself into the setting: it must not reach a command line.
+    Tokens(Settings.load().tokens)
     hadoop = Hadoop() if request.on == "yarn" else None
     if hadoop is not None:
         hadoop.check_queue(request.queue or "default")

@@ -37,9 +37,10 @@ def test_sparks_own_cluster_counts_cores():
 
 
 def test_settings_reach_a_driver_on_a_node_and_secrets_do_not():
-    environ = {"JEOSPARK_CATALOG": "/c", "JEOSPARK_EOS_TOKEN": "zteos64:x", "HOME": "/h"}
+    environ = {"JEOSPARK_CATALOG": "/c", "JEOSPARK_TOKENS": "eos=file:/t", "JEOSPARK_EOS": "zteos64:x", "HOME": "/h"}
     conf = environment_conf(request(), "a", environ, "/cache")
     assert conf["spark.yarn.appMasterEnv.JEOSPARK_CATALOG"] == "/c"
+    assert conf["spark.yarn.appMasterEnv.JEOSPARK_TOKENS"] == "eos=file:/t"
     assert conf["spark.yarn.appMasterEnv.JEOSPARK_FOLDER"] == str(Path.cwd())
     assert "zteos64" not in str(conf)
     assert "/h" not in conf.values()
