@@ -10,7 +10,7 @@ import pytest
 pytestmark = [pytest.mark.spark, pytest.mark.cluster]
 
 
-def wait_for(condition, job, seconds=300):
+def wait_for(condition, job, seconds=600):
     deadline = time.monotonic() + seconds
     while not condition():
         assert job.poll() is None, "the job ended before"
@@ -39,7 +39,7 @@ def test_a_node_of_yarn_is_lost_and_nothing_else(cluster, romania, submit, resul
         assert list(yarn.processes(f"nodemanager{other}/"))
         assert yarn.call("kill", f"node{other}").returncode == 0
         assert not list(yarn.processes(f"nodemanager{other}/"))
-        assert job.wait(300) == 0, (romania / "yarn.err").read_text()
+        assert job.wait(600) == 0, (romania / "yarn.err").read_text()
     finally:
         job.kill()
     said, told = (romania / "yarn.out").read_text(), (romania / "yarn.err").read_text()
@@ -76,7 +76,7 @@ def test_a_worker_of_sparks_own_cluster_is_lost_and_nothing_else(cluster, romani
         assert list(spark.processes("worker1/"))
         assert list(spark.processes("worker2/"))
         assert spark.call("kill", "node2").returncode == 0
-        assert job.wait(300) == 0, (romania / "standalone.err").read_text()
+        assert job.wait(600) == 0, (romania / "standalone.err").read_text()
     finally:
         job.kill()
     assert "52 units: " in (romania / "standalone.out").read_text()
