@@ -2,7 +2,7 @@
 """Real storage servers on this machine, for tests and benchmarks: XRootD (EOS's data path) and S3.
 
     scripts/storage_servers.py install          Debian's XRootD; as root
-    scripts/storage_servers.py install-s3       versitygw, built by Go into .venv/bin (2 minutes of a core)
+    scripts/storage_servers.py install-s3       versitygw, built by Go into .venv/bin; some minutes
     scripts/storage_servers.py xrootd FOLDER    run one with its files in FOLDER, until interrupted
     scripts/storage_servers.py s3 FOLDER
 

@@ -180,7 +180,8 @@ def test_wrong_keys_and_none_are_named(s3, using, monkeypatch):
     using(s3_endpoint=url)
     with pytest.raises(OutputUnwritableError, match="AWS_ACCESS_KEY_ID"):
         write_text_atomic("s3://eo-data/a.txt", "x")
-    monkeypatch.delenv("AWS_ACCESS_KEY_ID")
+    for name in ("AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"):
+        monkeypatch.delenv(name)
     using(s3_endpoint=url, storage_connections="5")
     with pytest.raises(StorageDeniedError, match="AWS_ACCESS_KEY_ID"):
         read_text("s3://eo-data/a.txt")
