@@ -158,6 +158,8 @@ def raster(numbers, tmp_path_factory) -> Path:
 def put(raster: Path, folder: Path) -> None:
     """Lay a file into a server's folder, from behind."""
     folder.mkdir(parents=True, exist_ok=True)
+    # XRootD's user writes there, too.
+    folder.chmod(0o777)
     shutil.copyfile(raster, folder / raster.name)
     (folder / raster.name).chmod(0o644)
 
