@@ -177,6 +177,13 @@ def others(script: str) -> Callable[[Path, int], Iterator[Result]]:
     return bench
 
 
+def bench_storage(folder: Path, repeat: int) -> Iterator[Result]:
+    """The composite read from XRootD, against local files."""
+    from bench_storage import bench_storage as bench  # noqa: PLC0415
+
+    yield from bench(folder, repeat, CORES)
+
+
 def alternate(work: Work, engine: Engine, repeat: int) -> tuple[list[float], list[Reply]]:
     """Bare, jeospark, bare, jeospark, …; the last results of both must be equal."""
     seconds, replies = [], []
@@ -259,6 +266,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Path, int], Iterator[Result]], int]] = {
     "tile": (bench_tile, 3),
     "jp2": (bench_jp2, 3),
     "cores": (bench_cores, 7),
+    "storage": (bench_storage, 3),
     "plan": (bench_plan, 3),
     "plan10m": (bench_plan10m, 1),
     "zonal": (others("bench_zonal"), 3),

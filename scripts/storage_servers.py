@@ -2,7 +2,7 @@
 """Real storage servers on this machine, for tests and benchmarks: XRootD (EOS's data path) and S3.
 
     scripts/storage_servers.py install          Debian's XRootD; as root
-    scripts/storage_servers.py install-s3       versitygw, built by Go into .venv/bin (2 minutes of a core)
+    scripts/storage_servers.py install-s3       versitygw, built by Go into .venv/bin; some minutes
     scripts/storage_servers.py xrootd FOLDER    run one with its files in FOLDER, until interrupted
     scripts/storage_servers.py s3 FOLDER
 
@@ -152,17 +152,31 @@ def start_redirecting_xrootd(folder: Path, stack: ExitStack) -> Doors:
     stack.enter_context(_daemon("xrootd", "store", folder, data, store))
     follower = [*common, "all.role server", f"xrd.port {free_port()}"]
     stack.enter_context(_daemon("cmsd", "store", folder, data, follower))
-    return _doors(server, manager, manager, folder)
+    doors = _doors(server, manager, manager, folder)
+    _await(doors)
+    return doors
+
+
+def _await(doors: Doors) -> None:
+    """Wait until the manager knows its data server."""
+    (doors.data / "ready").touch()
+    end = monotonic() + READY_S
+    command = ["xrdfs", doors.root.rstrip("/"), "stat", f"{EXPORT}/ready"]
+    while subprocess.run(command, check=False, capture_output=True).returncode:
+        if monotonic() > end:
+            raise SystemExit("the manager finds no data server")
+        sleep(0.2)
 
 
 def start_s3(folder: Path, stack: ExitStack) -> str:
     """Start an S3 server over a folder, in which each folder is a bucket; returns its URL."""
     port = free_port()
     keys = {"ROOT_ACCESS_KEY": KEYS["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": KEYS["AWS_SECRET_ACCESS_KEY"]}
-    command = [str(_versitygw()), "--port", f"127.0.0.1:{port}", "--region", KEYS["AWS_REGION"], "posix", "--nometa"]
-    store = folder / "buckets"
-    store.mkdir(exist_ok=True)
-    stack.enter_context(Server([*command, str(store)], port, folder, keys))
+    store, notes = folder / "buckets", folder / "notes"
+    for each in (store, notes):
+        each.mkdir(exist_ok=True)
+    command = [str(_versitygw()), "--port", f"127.0.0.1:{port}", "--region", KEYS["AWS_REGION"]]
+    stack.enter_context(Server([*command, "posix", "--sidecar", str(notes), str(store)], port, folder, keys))
     return f"http://127.0.0.1:{port}"
 
 

@@ -17,6 +17,7 @@ from jeospark.catalog.stac_walk import Found, Reject, is_remote, local_path, rea
 from jeospark.catalog.times import format_time, parse_time
 from jeospark.errors import RasterError, SourceError
 from jeospark.model import RasterInfo
+from jeospark.storage.tokens import has_credential
 
 Describe = Callable[[str], RasterInfo]
 """Reads the header of a raster file; raises a RasterError where it cannot."""
@@ -145,6 +146,9 @@ def _asset(
     found: Found, key: str, asset: Mapping[str, Any], profile: Profile | None, describe: Describe | None
 ) -> dict[str, Any]:
     href = str(asset["href"]) if is_remote(asset["href"]) else str(local_path(asset["href"], found.path))
+    if has_credential(href):
+        remedy = "Leave it out, and name its file or variable in JEOSPARK_TOKENS."
+        raise SourceError(f"the href of asset '{key}' carries a token or a password", remedy=remedy)
     kept = {"href": href, **{name: asset[name] for name in _PLAIN_FIELDS if asset.get(name)}}
     if not _is_raster(asset):
         return kept

@@ -41,7 +41,7 @@ def local_path(href: str, scheme: str) -> str:
     if scheme == "file":
         return unquote(urlsplit(href).path)
     raise AssetUnreadableError(
-        f"no reader for '{scheme}://'", where=href, remedy="Use a mounted path, http(s):// or s3://."
+        f"no reader for '{scheme}://'", where=href, remedy="Use a mounted path, http(s)://, root://, s3:// or hdfs://."
     )
 
 

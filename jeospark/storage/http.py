@@ -1,5 +1,6 @@
 """HTTP as storages need it: closed ranges, redirects, tokens, time-outs, retries; nothing secret in what it tells."""
 
+import logging
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
@@ -20,7 +21,7 @@ from jeospark.errors import (
     StorageUnreachableError,
 )
 from jeospark.settings import Settings
-from jeospark.storage.patience import deadline, patiently
+from jeospark.storage.patience import SLOWEST, patiently
 from jeospark.storage.tokens import Token, Tokens, redact
 
 CONNECT_S = 5
@@ -55,8 +56,6 @@ class Request:
     headers: Mapping[str, str]
     body: bytes | Path | None
     """Bytes, or a file's."""
-    expected: int
-    """Bytes of the answer, or sent, by which patience is measured."""
 
 
 class Client:
@@ -74,6 +73,7 @@ class Client:
         self._patience = settings.storage_patience_s
         self._timeout = settings.storage_timeout_s
         self._tokens = Tokens(settings.tokens)
+        logging.getLogger("urllib3.connectionpool").addFilter(_hidden)
         timeout = urllib3.Timeout(connect=min(CONNECT_S, self._timeout), read=self._timeout)
         self._pool = urllib3.PoolManager(maxsize=self.connections, block=True, timeout=timeout, retries=False)
 
@@ -84,7 +84,6 @@ class Client:
         *,
         headers: Mapping[str, str] | None = None,
         body: bytes | Path | None = None,
-        expected: int = 0,
         follow: bool = True,
         patient: bool = True,
     ) -> Answer:
@@ -95,7 +94,6 @@ class Client:
             url: Without token.
             headers: Beside the token's.
             body: Bytes, or a file's.
-            expected: Bytes of the answer, about.
             follow: False to return redirects as answers.
             patient: False to try once only.
 
@@ -104,8 +102,7 @@ class Client:
             StorageError: It denies access, is silent, slow, or answers what makes no sense.
             DiskFullError: It has no room.
         """
-        size = body.stat().st_size if isinstance(body, Path) else len(body or b"")
-        request = Request(method=method, url=url, headers=headers or {}, body=body, expected=max(expected, size))
+        request = Request(method=method, url=url, headers=headers or {}, body=body)
         return patiently(lambda: self._followed(request, follow=follow), self._patience if patient else 0)
 
     def _followed(self, request: Request, *, follow: bool) -> Answer:
@@ -133,7 +130,7 @@ class Client:
 
     def _sent(self, request: Request, url: str, token: Token | None) -> Answer:
         headers = {**request.headers, **(token.headers if token else {})}
-        end = monotonic() + deadline(self._timeout, request.expected)
+        started = monotonic()
         with ExitStack() as stack:
             body = request.body
             sent = stack.enter_context(body.open("rb")) if isinstance(body, Path) else body
@@ -144,14 +141,33 @@ class Client:
                     request.method, _with_query(url, token), headers=headers, body=sent, redirect=False,
                     preload_content=False, decode_content=False,
                 )  # fmt: skip
-                data = _body(response, url, end)
+                data = self._body(response, url, started)
             except (HTTPError, OSError) as error:
                 what = f"the server does not answer ({type(error).__name__})"
                 raise StorageUnreachableError(what, where=public(url), remedy=WAIT) from error
         return Answer(response.status, response.headers, data, url)
 
+    def _body(self, response: urllib3.BaseHTTPResponse, url: str, started: float) -> bytes:
+        pieces, got = [], 0
+        while piece := response.read1(PIECE):
+            pieces.append(piece)
+            got += len(piece)
+            spent = monotonic() - started
+            if spent > self._timeout and got < spent * SLOWEST:
+                response.close()
+                what = f"the server sent {got} bytes only in {spent:.0f} s"
+                raise StorageSlowError(what, where=public(url), remedy=WAIT)
+        response.release_conn()
+        return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
 
 WAIT = "See that it runs and can be reached; then resume."
+
+
+def _hidden(record: logging.LogRecord) -> bool:
+    """urllib3 logs URLs, and EOS's tokens are in them."""
+    record.msg, record.args = redact(record.getMessage()), ()
+    return True
 
 
 def public(url: str) -> str:
@@ -164,18 +180,6 @@ def denied(url: str, token: Token | None, said: str) -> StorageDeniedError:
     held = f"the token of {token.source}" if token else "a request without token"
     remedy = "Renew it; then resume." if token else "Name its token in JEOSPARK_TOKENS; then resume."
     return StorageDeniedError(f"the server refuses {held} ({said})", where=public(url), remedy=remedy)
-
-
-def _body(response: urllib3.BaseHTTPResponse, url: str, end: float) -> bytes:
-    pieces = []
-    while piece := response.read1(PIECE):
-        pieces.append(piece)
-        if monotonic() > end:
-            response.close()
-            got = sum(map(len, pieces))
-            raise StorageSlowError(f"the server sent {got} bytes only in the time", where=public(url), remedy=WAIT)
-    response.release_conn()
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
 def _with_query(url: str, token: Token | None) -> str:

@@ -1,5 +1,6 @@
 """S3 by obstore: an object appears when all of it is there, so that results need no other name."""
 
+import os
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -98,7 +99,11 @@ class S3:
 
     def _made(self, bucket: str) -> S3Store:
         endpoint, seconds = self._settings.s3_endpoint, self._settings.storage_timeout_s
-        own: S3Config = {"endpoint": endpoint, "virtual_hosted_style_request": False} if endpoint else {}
+        own: S3Config = {}
+        if endpoint:
+            # Without keys, a server of one's own says so; Amazon's hosts would be asked for some.
+            unsigned = "AWS_ACCESS_KEY_ID" not in os.environ
+            own = {"endpoint": endpoint, "virtual_hosted_style_request": False, "skip_signature": unsigned}
         return S3Store(
             bucket,
             config=own,

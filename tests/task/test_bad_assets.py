@@ -139,10 +139,10 @@ def test_band_number_that_the_file_lacks(world, items, ndvi_recipe):
 
 
 def test_scheme_without_a_reader(world, items, ndvi_recipe):
-    unit = world.unit([changed(items[0], "B04", href="root://eos.example/a.tif"), *items[1:]], (128, 128))
+    unit = world.unit([changed(items[0], "B04", href="ftp://eos.example/a.tif"), *items[1:]], (128, 128))
     outcome = world.outcome(unit, ndvi_recipe())
     assert (outcome.error, outcome.band) == ("AssetUnreadableError", "B04")
-    assert "root://" in outcome.message
+    assert "ftp://" in outcome.message
 
 
 def test_all_that_cannot_be_opened_are_listed_at_once(world, items, ndvi_recipe):
