@@ -56,7 +56,7 @@ def events_full(scene: Scene) -> Row:
     """Spark's event log has no room: the run goes on without it."""
     output, events, broken = scene.output("disk-events"), scene.folder / "events", list[str]()
     logged = ("--conf", "spark.eventLog.enabled=true", "--conf", f"spark.eventLog.dir=file://{events}")
-    with disk(events, "64k") as mounted:
+    with disk(events, "12k") as mounted:
         if not mounted:
             return scene.row("disk full: event log", SKIPPED, broken, output, compared=False)
         way = replace(scene.way, options=(*scene.way.options, *logged))
