@@ -196,6 +196,26 @@ class RunFailedError(JeosparkError):
     """Spark gave a run up before its end."""
 
 
+class SubmitError(JeosparkError):
+    """A job cannot be handed to a cluster; base of the errors of submission."""
+
+
+class ProfileError(SubmitError):
+    """A file of Spark properties is missing, or a line of it is none."""
+
+
+class ArchiveError(SubmitError):
+    """An environment archive is missing, cannot be made, or would write outside its folder."""
+
+
+class ClusterDownError(SubmitError):
+    """The cluster does not answer, or nothing says where it is."""
+
+
+class QueueError(SubmitError):
+    """The cluster has no such queue."""
+
+
 class VectorError(JeosparkError):
     """A vector layer cannot be made or read; base of the vector errors."""
 

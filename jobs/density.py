@@ -7,6 +7,7 @@ from typing import Any
 
 from pyspark.sql import DataFrame, functions
 
+from jeospark.engine.main import enter_folder
 from jeospark.errors import FeedError, JeosparkError, OutputTakenError
 from jeospark.grid import Grid
 from jeospark.settings import Settings
@@ -91,6 +92,7 @@ def interval_of(points: DataFrame, time: str | None) -> tuple[datetime, datetime
 def main() -> int:
     """Run; returns the exit code: 0, 1 where some rasters could not be made, 2 where none could."""
     try:
+        enter_folder()
         told, failed = run(parse_arguments())
     except JeosparkError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -5,6 +5,7 @@ import sys
 
 from pyspark.sql import DataFrame
 
+from jeospark.engine.main import enter_folder
 from jeospark.errors import JeosparkError, OutputTakenError
 from jeospark.settings import Settings
 from jeospark.sql.session import sedona_session
@@ -63,6 +64,7 @@ def joined(left: DataFrame, right: DataFrame, arguments: argparse.Namespace) -> 
 def main() -> int:
     """Run; returns the exit code: 0, or 2 where the join could not be made."""
     try:
+        enter_folder()
         print(run(parse_arguments()))
     except JeosparkError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)

@@ -4,6 +4,7 @@ import argparse
 import sys
 from pathlib import Path
 
+from jeospark.engine.main import enter_folder
 from jeospark.errors import JeosparkError
 from jeospark.lab.recipe import Recipe
 from jeospark.lab.zonal import read_zones, zonal
@@ -34,6 +35,7 @@ def main() -> int:
     """Run; returns the exit code: 0, 1 where too many units failed, 2 where the run could not start."""
     arguments = vars(parse_arguments())
     try:
+        enter_folder()
         table, crs = read_zones(arguments.pop("zones"), arguments["zone"], arguments.pop("crs"))
         recipe = Recipe.from_json(arguments.pop("recipe"))
         result = zonal(recipe, table, arguments.pop("output"), crs=crs, **{**arguments, "zone": "zone"})

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
+from importlib import import_module
 from pathlib import Path
 from statistics import median
 from typing import Any
@@ -21,13 +22,13 @@ import rasterio
 from bench_archive import BLOCK
 from bench_items import items
 from bench_jeospark import Engine, Reply
-from bench_plan import make_catalog
+from bench_peer import missing
+from bench_plan import MILLION, TEN_MILLION, Archive, make_catalog
 from bench_result import Result, compared, put_into, table
 from bench_work import Work, check_equal, composite, sentinel_tile, tifs
 
 CORES = 2
 SCRIPTS = Path(__file__).resolve().parent
-MILLION = 1_000_000
 
 
 def bench_composite(folder: Path, repeat: int) -> Iterator[Result]:
@@ -126,44 +127,54 @@ def bench_cores(folder: Path, repeat: int) -> Iterator[Result]:
 
 def bench_plan(folder: Path, repeat: int) -> Iterator[Result]:
     """A million items to units on disk, with a driver of 2 GB."""
-    catalog = make_catalog(folder / "million", MILLION)
-    output = folder / "million" / "planned"
+    yield from planned("plan", MILLION, 60, folder, repeat)
+
+
+def bench_plan10m(folder: Path, repeat: int) -> Iterator[Result]:
+    """Ten million items to units on disk, with a driver of 2 GB, and what `explain` takes then."""
+    yield from planned("plan10m", TEN_MILLION, 120, folder, repeat)
+
+
+def planned(name: str, archive: Archive, target: float, folder: Path, repeat: int) -> Iterator[Result]:
+    """Plans of a made-up archive, against so many seconds; explaining them, against five."""
+    catalog = make_catalog(folder / name, archive)
+    output = folder / name / "planned"
     runs = []
     for _ in range(repeat):
         shutil.rmtree(output, ignore_errors=True)
         runs.append(child("bench_plan.py", str(catalog), str(output)))
-    took = [run["seconds"] for run in runs]
+    took, explained = ([run[part] for run in runs] for part in ("seconds", "explain"))
     last = runs[-1]
     yield Result(
-        name="plan", what="a million items to units on disk / 60 s", ratio=median(took) / 60, target=1.0,
-        seconds={"jeospark": took},
+        name=name, what=f"{archive.items:,} items to units on disk / {target:g} s", ratio=median(took) / target,
+        target=1.0, seconds={"jeospark": took},
         also={
             "session": last["session"], "units": last["units"], "items": last["items"],
             "JVM peak MiB": last["driver_jvm_mb"], "driver's Python peak MiB": last["driver_python_mb"],
             "Python worker peak MiB": last["worker_python_mb"],
         },
     )  # fmt: skip
+    yield Result(
+        name=f"{name}-explain", what="explaining that plan / 5 s", ratio=median(explained) / 5, target=1.0,
+        seconds={"jeospark": explained},
+    )  # fmt: skip
 
 
-def bench_zonal(folder: Path, repeat: int) -> Iterator[Result]:
-    """Statistics of parcels, against exactextract and rasterstats."""
-    from bench_zonal import bench_zonal as bench  # noqa: PLC0415 - its peers are asked for here only
+def others(script: str) -> Callable[[Path, int], Iterator[Result]]:
+    """A benchmark of a script of its own, whose peers are asked for when it runs only.
 
-    yield from bench(folder, repeat)
+    Args:
+        script: `bench_NAME`, with a function of that name.
+    """
 
+    def bench(folder: Path, repeat: int) -> Iterator[Result]:
+        try:
+            module = import_module(script)
+        except ModuleNotFoundError as error:
+            raise missing(str(error.name)) from error
+        yield from getattr(module, script)(folder, repeat)
 
-def bench_points(folder: Path, repeat: int) -> Iterator[Result]:
-    """Points in countries, against geopandas and SedonaDB."""
-    from bench_points import bench_points as bench  # noqa: PLC0415
-
-    yield from bench(folder, repeat)
-
-
-def bench_ais(folder: Path, repeat: int) -> Iterator[Result]:
-    """Tracks and encounters of ships, few and many."""
-    from bench_ais import bench_ais as bench  # noqa: PLC0415
-
-    yield from bench(folder, repeat)
+    return bench
 
 
 def alternate(work: Work, engine: Engine, repeat: int) -> tuple[list[float], list[Reply]]:
@@ -249,9 +260,13 @@ BENCHMARKS: dict[str, tuple[Callable[[Path, int], Iterator[Result]], int]] = {
     "jp2": (bench_jp2, 3),
     "cores": (bench_cores, 7),
     "plan": (bench_plan, 3),
-    "zonal": (bench_zonal, 3),
-    "points": (bench_points, 3),
-    "ais": (bench_ais, 1),
+    "plan10m": (bench_plan10m, 1),
+    "zonal": (others("bench_zonal"), 3),
+    "points": (others("bench_points"), 3),
+    "ais": (others("bench_ais"), 1),
+    "read": (others("bench_read"), 3),
+    "spatialbench": (others("bench_spatialbench"), 1),
+    "yarn": (others("bench_yarn"), 5),
 }
 """Name: what to run, and how often by default."""
 

@@ -6,21 +6,19 @@ grow as the positions do.
 """
 
 import argparse
-import json
-import subprocess
 import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
-from typing import Any
 
 import numpy as np
 import psutil
 import pyarrow as pa
 import pyarrow.csv
 import pyarrow.parquet as pq
+from bench_peer import Peer, lonely_stdout, serve
 from bench_result import Result, table
 
 MILLION = 1_000_000
@@ -69,8 +67,8 @@ def make_positions(folder: Path, number: int) -> Path:
     return path
 
 
-def serve() -> None:
-    """Do what comes, a line of JSON each: work and folder; print seconds, rows and the largest worker's MiB."""
+def serve_work() -> None:
+    """Do what is asked; tell seconds, rows and the largest worker's MiB."""
     from bench_jeospark import session_config  # noqa: PLC0415
 
     from jeospark.sql.session import sedona_config, sedona_session  # noqa: PLC0415
@@ -78,13 +76,15 @@ def serve() -> None:
     from jeospark.vector.ais.tracks import tracks  # noqa: PLC0415
 
     does = {"tracks": tracks, "encounters": encounters}
-    spark = sedona_session("jeospark benchmark", {**sedona_config(), **session_config(CORES)})
-    for line in sys.stdin:
-        asked = json.loads(line)
-        started = perf_counter()
-        rows = does[asked["work"]](spark.read.parquet(asked["path"])).drop("geometry").count()
-        took = perf_counter() - started
-        print(json.dumps({"seconds": took, "rows": rows, "mb": _largest_worker()}), flush=True)
+    with lonely_stdout() as answers:
+        spark = sedona_session("jeospark benchmark", {**sedona_config(), **session_config(CORES)})
+
+        def answer(work: str, path: str) -> dict[str, float]:
+            started = perf_counter()
+            rows = does[work](spark.read.parquet(path)).drop("geometry").count()
+            return {"seconds": perf_counter() - started, "rows": rows, "mb": _largest_worker()}
+
+        serve(answer, answers)
 
 
 def _largest_worker() -> float:
@@ -96,12 +96,12 @@ def _largest_worker() -> float:
 def bench_ais(folder: Path, repeat: int, number: int = 10 * MILLION) -> Iterator[Result]:
     """The real positions, a tenth of what is asked for, and all of it; the first run is not counted."""
     real, some, many = (make_positions(folder, size) for size in (0, number // 10, number))
-    with subprocess.Popen(
-        [sys.executable, __file__, "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-    ) as process:
+    with Peer(__file__, "serve") as process:
         for work in WORK:
-            _ask(process, work, real)
-            runs = {path: [_ask(process, work, path) for _ in range(repeat)] for path in (real, some, many)}
+            process.ask(work=work, path=str(real))
+            runs = {
+                path: [process.ask(work=work, path=str(path)) for _ in range(repeat)] for path in (real, some, many)
+            }
             seconds = {path: [run["seconds"] for run in runs[path]] for path in runs}
             growth = median(seconds[many]) / median(seconds[some])
             yield Result(
@@ -115,25 +115,12 @@ def bench_ais(folder: Path, repeat: int, number: int = 10 * MILLION) -> Iterator
                 name=f"ais-{work}-memory", what="largest Python worker, all / a tenth of the positions",
                 ratio=memory[1] / memory[0], target=1.5, also={"worker MiB": memory[1]},
             )  # fmt: skip
-        if process.stdin is not None:
-            process.stdin.close()
-        process.wait(60)
-
-
-def _ask(process: "subprocess.Popen[str]", work: str, path: Path) -> Any:
-    if process.stdin is None or process.stdout is None:
-        raise SystemExit("the process has no pipe")
-    print(json.dumps({"work": work, "path": str(path)}), file=process.stdin, flush=True)
-    line = process.stdout.readline()
-    if not line:
-        raise SystemExit("the process ended; see its message above")
-    return json.loads(line)
 
 
 def main() -> None:
     """Serve, or run it all."""
     if sys.argv[1:] == ["serve"]:
-        serve()
+        serve_work()
         return
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "jeospark-bench")

@@ -8,13 +8,14 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from time import perf_counter
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import IO, Any, Self
+
+from bench_peer import lonely_stdout
 
 ROOT = Path(__file__).resolve().parents[1]
 
@@ -58,13 +59,18 @@ class Engine:
 
     Args:
         cores: How many tasks it runs at once.
+        properties: Spark's, where it is no session on this machine.
+        python: Of the workers.
     """
 
-    def __init__(self, cores: int) -> None:
+    def __init__(
+        self, cores: int, properties: Mapping[str, str] = MappingProxyType({}), python: str = sys.executable
+    ) -> None:
         started = perf_counter()
         self._process = subprocess.Popen(
-            [sys.executable, __file__, str(cores)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
-        )
+            [sys.executable, __file__, str(cores), json.dumps(dict(properties))],
+            stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, env={**os.environ, "PYSPARK_PYTHON": python},
+        )  # fmt: skip
         self._answer()
         self.session_seconds = perf_counter() - started
         """From the start of Python to a session that takes jobs."""
@@ -103,20 +109,12 @@ def session_config(cores: int) -> dict[str, str]:
     return {**held, "spark.master": f"local[{cores}]"}
 
 
-@contextmanager
-def _lonely_stdout() -> Iterator[IO[str]]:
-    """The stream for answers; whatever else prints goes to stderr."""
-    with os.fdopen(os.dup(1), "w") as answers:
-        os.dup2(2, 1)
-        yield answers
-
-
-def serve(cores: int) -> None:
+def serve(cores: int, properties: Mapping[str, str]) -> None:
     """Start a session, then run the jobs that come, a line of JSON each, until there are no more."""
     from jeospark.engine.session import spark_session  # noqa: PLC0415 - counted as part of the start
 
-    with _lonely_stdout() as answers:
-        spark = spark_session("jeospark benchmark", session_config(cores))
+    with lonely_stdout() as answers:
+        spark = spark_session("jeospark benchmark", {**session_config(cores), **properties})
         print("{}", file=answers, flush=True)
         for line in sys.stdin:
             reply = execute(spark, Request(**json.loads(line)))
@@ -157,4 +155,4 @@ def execute(spark: Any, request: Request) -> Reply:
 
 
 if __name__ == "__main__":
-    serve(int(sys.argv[1]))
+    serve(int(sys.argv[1]), json.loads(sys.argv[2]))

@@ -1,16 +1,14 @@
-"""The benchmark `plan`: a million items of Sentinel-2, made up, to units, with a driver of 2 GB.
+"""The benchmarks `plan` and `plan10m`: items of Sentinel-2, made up, to units, with a driver of 2 GB.
 
 As a program: makes a plan for the catalogue in one folder in another, and prints what that took as JSON.
 """
 
+import hashlib
 import json
 import resource
 import sys
 import threading
-from collections.abc import Iterator, Sequence
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime, timedelta
-from itertools import islice
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from time import perf_counter
 from typing import Any, Self
@@ -22,23 +20,35 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import shapely
 from bench_jeospark import session_config
-from rasterio.warp import transform
+from numpy.typing import NDArray
+from pyproj import Transformer
 
 from jeospark.catalog.merge import ROW_GROUP
 from jeospark.catalog.schema import DIGEST, MGRS, OBSERVATION, SOURCES
 from jeospark.catalog.store import Catalog
-from jeospark.grid import BBox, Grid, PixelExtent
+from jeospark.grid import BBox, Grid
 from jeospark.lab.recipe import load_collection
 
-COLLECTION = "million"
-AREA = BBox(west=-15.0, south=25.0, east=65.0, north=71.0)
-TILES = 3425
-"""Those of two years of a million items: twice in five days each."""
+COLLECTION = "made-up"
 DAYS = 730
 REVISIT = 5
 """Days after which a satellite is over a place again; two orbits see each tile."""
 BANDS = {"B02": 10, "B03": 10, "B04": 10, "B08": 10, "B11": 20, "B12": 20, "SCL": 20}
 """Name: metres."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Archive:
+    """Two years of Sentinel-2."""
+
+    items: int
+    tiles: int
+    """Those of so many items: twice in five days each."""
+    area: BBox
+
+
+MILLION = Archive(items=1_000_000, tiles=3_425, area=BBox(west=-15.0, south=25.0, east=65.0, north=71.0))
+TEN_MILLION = Archive(items=10_000_000, tiles=34_247, area=BBox(west=-180.0, south=-80.0, east=180.0, north=80.0))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -49,6 +59,8 @@ class Planned:
     """From the catalogue to the units on disk."""
     session: float
     """Seconds to start Spark before that."""
+    explain: float
+    """Seconds to explain the plan after that."""
     units: int
     items: int
     driver_jvm_mb: float
@@ -58,56 +70,57 @@ class Planned:
     """Of the largest Python worker."""
 
 
-def make_catalog(root: Path, count: int) -> Path:
-    """Write a collection of `count` made-up items, unless it is there; returns the catalogue's folder."""
+def make_catalog(root: Path, archive: Archive) -> Path:
+    """Write a collection of made-up items, unless it is there; returns the catalogue's folder."""
     if (root / COLLECTION / "ready").exists():
         return root
-    tiles = _tiles()
-    first = _template(tiles[0])
-    Catalog(root).add({"id": COLLECTION}, [first])
+    tiles = _tiles(archive)
+    Catalog(root).add({"id": COLLECTION}, [_template(tiles)])
     path = Path(Catalog(root).items_path(COLLECTION))
     example = pq.read_table(path)
     partial = path.with_suffix(".part")
-    acquisitions = islice(_acquisitions(tiles), count)
+    acquisitions = _acquisitions(archive.tiles)[: archive.items]
     with pq.ParquetWriter(partial, example.schema, compression="zstd") as writer:
-        while batch := list(islice(acquisitions, ROW_GROUP)):
-            writer.write_batch(_batch(example, batch))
+        for first in range(0, len(acquisitions), ROW_GROUP):
+            writer.write_batch(_batch(example, acquisitions[first : first + ROW_GROUP], tiles, first))
     partial.replace(path)
     (root / COLLECTION / "ready").touch()
     return root
 
 
 @dataclass(frozen=True, slots=True)
-class Tile:
-    """An MGRS tile."""
+class Tiles:
+    """What MGRS tiles give to the columns, one row a tile."""
 
-    name: str
-    extent: PixelExtent
-    outline: dict[str, Any]
-    """`geometry` and `bbox` of an item."""
-    wkb: bytes
+    names: pa.Array
+    crs: pa.Array
+    outlines: NDArray[np.object_]
+    """The four corners in degrees, as STAC catalogues have it."""
+    wkb: pa.Array
+    corners: NDArray[np.float64]
+    """Transforms of the pixels of 10 m."""
 
 
-def _tiles() -> list[Tile]:
+def _tiles(archive: Archive) -> Tiles:
     grid = Grid.parse("mgrs:10")
-    names = grid.tiles_over(AREA)
-    chosen = (names[int(place)] for place in np.linspace(0, len(names) - 1, TILES))
-    return [_tile(name, grid.extent(name)) for name in chosen]
+    names = grid.tiles_over(archive.area)
+    chosen = [names[int(place)] for place in np.linspace(0, len(names) - 1, archive.tiles)]
+    extents = [grid.extent(name) for name in chosen]
+    crs, bounds = np.array([extent.crs for extent in extents]), np.array([extent.bounds for extent in extents])
+    rings = np.stack([bounds[:, [0, 0, 2, 2]], bounds[:, [3, 1, 1, 3]]], axis=-1)
+    for code in np.unique(crs).tolist():
+        to_degrees = Transformer.from_crs(code, "OGC:CRS84", always_xy=True)
+        x, y = to_degrees.transform(*np.moveaxis(rings[crs == code], -1, 0))
+        rings[crs == code] = np.stack([x, y], axis=-1)
+    outlines = shapely.polygons(rings)
+    corners = np.array([extent.transform for extent in extents])
+    return Tiles(pa.array(chosen), pa.array(crs), outlines, pa.array(shapely.to_wkb(outlines)), corners)
 
 
-def _tile(name: str, extent: PixelExtent) -> Tile:
-    """With the four corners as outline, as STAC catalogues have it."""
-    a, _, left, _, e, top = extent.transform
-    right, bottom = left + a * extent.shape[1], top + e * extent.shape[0]
-    x, y = transform(extent.crs, "OGC:CRS84", [left, left, right, right, left], [top, bottom, bottom, top, top])
-    polygon = shapely.Polygon(zip(x, y, strict=True))
-    outline = {"geometry": shapely.geometry.mapping(polygon), "bbox": list(polygon.bounds)}
-    return Tile(name, extent, outline, shapely.to_wkb(polygon))
-
-
-def _template(tile: Tile) -> dict[str, Any]:
+def _template(tiles: Tiles) -> dict[str, Any]:
     """The item that the columns which no plan reads are copied from."""
-    (a, b, c, d, e, f), (rows, cols) = tile.extent.transform, tile.extent.shape
+    first = Grid.parse("mgrs:10").extent(tiles.names[0].as_py())
+    (a, b, c, d, e, f), (rows, cols) = first.transform, first.shape
     assets = {}
     for band, metres in BANDS.items():
         step = metres / 10
@@ -117,52 +130,72 @@ def _template(tile: Tile) -> dict[str, Any]:
             "href": f"/eos/jeodpp/data/{band}.jp2",
             "type": "image/jp2",
             "roles": ["data"],
-            "proj:code": tile.extent.crs,
+            "proj:code": first.crs,
             "proj:transform": [a * step, b, c, d, e * step, f],
             "proj:shape": [int(rows / step), int(cols / step)],
             "bands": [described | scaled],
         }
     properties = {
         "datetime": "2021-01-01T11:20:00Z", "platform": "sentinel-2a", "sat:relative_orbit": 37,
-        "eo:cloud_cover": 40.0, "grid:code": f"MGRS-{tile.name}", "proj:code": tile.extent.crs,
+        "eo:cloud_cover": 40.0, "grid:code": f"MGRS-{tiles.names[0]}", "proj:code": first.crs,
     }  # fmt: skip
     return {
-        "type": "Feature", "stac_version": "1.1.0", "stac_extensions": [], "id": "template", **tile.outline,
+        "type": "Feature", "stac_version": "1.1.0", "stac_extensions": [], "id": "template",
+        "geometry": shapely.geometry.mapping(tiles.outlines[0]), "bbox": list(tiles.outlines[0].bounds),
         "properties": properties, "links": [], "assets": assets,
     }  # fmt: skip
 
 
-Acquisition = tuple[datetime, Tile, int]
-"""When, where, relative orbit."""
+@dataclass(frozen=True, slots=True)
+class Acquisitions:
+    """Some rows of the collection, by time, then tile."""
+
+    when: NDArray[np.datetime64]
+    tile: NDArray[np.int64]
+    orbit: NDArray[np.int64]
+    """Relative."""
+
+    def __len__(self) -> int:
+        return len(self.when)
+
+    def __getitem__(self, rows: slice) -> "Acquisitions":
+        return Acquisitions(self.when[rows], self.tile[rows], self.orbit[rows])
 
 
-def _acquisitions(tiles: Sequence[Tile]) -> Iterator[Acquisition]:
-    """By time, then tile."""
-    start = datetime(2021, 1, 1, 10, 0, tzinfo=UTC)
-    for day in range(DAYS):
-        for number, tile in enumerate(tiles):
-            for nth, phase in enumerate((number % REVISIT, (number // REVISIT + 2 * number + 1) % REVISIT)):
-                if day % REVISIT == phase:
-                    yield start + timedelta(days=day, seconds=number), tile, 1 + (phase * 29 + nth * 11) % 143
+def _acquisitions(tiles: int) -> Acquisitions:
+    number = np.arange(tiles)
+    phases = np.stack([number % REVISIT, (number // REVISIT + 2 * number + 1) % REVISIT], axis=1)
+    days = []
+    for phase in range(REVISIT):
+        tile, nth = np.nonzero(phases == phase)
+        days.append((tile, 1 + (phase * 29 + nth * 11) % 143))
+    tile, orbit = (np.concatenate([days[day % REVISIT][part] for day in range(DAYS)]) for part in (0, 1))
+    day = np.repeat(np.arange(DAYS), [len(days[day % REVISIT][0]) for day in range(DAYS)])
+    return Acquisitions(np.datetime64("2021-01-01T10:00:00") + day * 86_400 + tile, tile, orbit)
 
 
-def _batch(example: pa.Table, rows: Sequence[Acquisition]) -> pa.RecordBatch:
-    ids = [f"S2A_MSIL2A_{when:%Y%m%dT%H%M%S}_N0510_R{orbit:03d}_T{tile.name}" for when, tile, orbit in rows]
-    boxes = np.array([tile.outline["bbox"] for _, tile, _ in rows])
+def _batch(example: pa.Table, rows: Acquisitions, tiles: Tiles, first: int) -> pa.RecordBatch:
+    at, count = pa.array(rows.tile), len(rows)
+    names, orbits = tiles.names.take(at), pc.cast(pa.array(rows.orbit), pa.string())
+    days = pa.array(np.datetime_as_string(rows.when, "D"))
+    times = pc.replace_substring_regex(pa.array(np.datetime_as_string(rows.when)), "[-:]", "")
+    ids = _joined("S2A_MSIL2A_", times, "_N0510_R", orbits, "_T", names)
     made = {
-        "id": pa.array(ids),
-        "datetime": pa.array([when for when, _, _ in rows], example.schema.field("datetime").type),
-        "geometry": pa.array([tile.wkb for _, tile, _ in rows]),
-        "bbox": pa.StructArray.from_arrays([pa.array(side) for side in boxes.T], ["xmin", "ymin", "xmax", "ymax"]),
-        "sat:relative_orbit": pa.array([orbit for _, _, orbit in rows]),
-        "grid:code": pa.array([f"MGRS-{tile.name}" for _, tile, _ in rows]),
-        "proj:code": pa.array([tile.extent.crs for _, tile, _ in rows]),
-        SOURCES: _sources(example, rows, pa.array(ids)),
-        OBSERVATION: pa.array([f"sentinel-2a/{orbit}/{when:%Y-%m-%d}" for when, _, orbit in rows]),
-        MGRS: pa.array([tile.name for _, tile, _ in rows]),
-        DIGEST: pa.array([f"{place:064x}" for place in range(len(rows))]),
+        "id": ids,
+        "datetime": pa.array(rows.when.astype("datetime64[us]")),
+        "geometry": tiles.wkb.take(at),
+        "bbox": pa.StructArray.from_arrays(
+            [pa.array(side) for side in shapely.bounds(tiles.outlines[rows.tile]).T], ["xmin", "ymin", "xmax", "ymax"]
+        ),
+        "sat:relative_orbit": pa.array(rows.orbit),
+        "grid:code": _joined("MGRS-", names),
+        "proj:code": tiles.crs.take(at),
+        SOURCES: _sources(example, rows, tiles, ids),
+        OBSERVATION: _joined("sentinel-2a/", orbits, "/", days),
+        MGRS: names,
+        DIGEST: pa.array([random_digest(first + place) for place in range(count)]),
     }
-    same = pa.array(np.zeros(len(rows), np.int64))
+    same = pa.array(np.zeros(count, np.int64))
     columns = [
         made[name].cast(kind) if name in made else example.column(name).combine_chunks().take(same)
         for name, kind in zip(example.schema.names, example.schema.types, strict=True)
@@ -170,25 +203,33 @@ def _batch(example: pa.Table, rows: Sequence[Acquisition]) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays(columns, schema=example.schema)
 
 
-def _sources(example: pa.Table, rows: Sequence[Acquisition], ids: pa.Array) -> pa.ListArray:
+def random_digest(number: int) -> str:
+    """Like any other to what compresses it."""
+    return hashlib.sha256(number.to_bytes(8)).hexdigest()
+
+
+def _joined(*parts: pa.Array | str) -> pa.Array:
+    return pc.binary_join_element_wise(*parts, "")
+
+
+def _sources(example: pa.Table, rows: Acquisitions, tiles: Tiles, ids: pa.Array) -> pa.ListArray:
     """Seven a row: those of the template, with the row's href and place."""
     kind = example.schema.field(SOURCES).type
     count, bands = len(rows), len(BANDS)
     one = example.column(SOURCES).combine_chunks().flatten()
-    every = one.take(pa.array(np.tile(np.arange(bands), count)))
-    item = pa.array(np.repeat(np.arange(count), bands))
-    folder = pa.array([f"/eos/jeodpp/data/S2/L2A/{when:%Y/%m/%d}/{tile.name}/" for when, tile, _ in rows])
-    ends = pa.array([f".SAFE/GRANULE/IMG_DATA/{band}_{metres}m.jp2" for band, metres in BANDS.items()])
     given = [str(field["band"]) for field in one.to_pylist()]
-    names = ends.take(pa.array([list(BANDS).index(band) for _ in range(count) for band in given]))
-    corners = np.array([tile.extent.transform for _, tile, _ in rows]).repeat(bands, axis=0)
+    item = np.repeat(np.arange(count), bands)
+    folder = _joined("/eos/jeodpp/data/S2/L2A/", pa.array(np.datetime_as_string(rows.when, "D")), "/", ids)
+    ends = pa.array([f".SAFE/GRANULE/IMG_DATA/{band}_{BANDS[band]}m.jp2" for band in given])
+    corners = tiles.corners[rows.tile[item]]
     corners[:, [0, 4]] *= np.tile([BANDS[band] / 10 for band in given], count)[:, None]
     made = {
-        "href": pc.binary_join_element_wise(folder.take(item), ids.take(item), names, ""),
-        "crs": pa.array([tile.extent.crs for _, tile, _ in rows]).take(item),
+        "href": _joined(folder.take(pa.array(item)), ends.take(pa.array(np.tile(np.arange(bands), count)))),
+        "crs": tiles.crs.take(pa.array(rows.tile[item])),
         "transform": pa.ListArray.from_arrays(np.arange(0, corners.size + 1, 6, dtype=np.int32), corners.ravel()),
         "size": pa.array(np.random.default_rng(0).integers(60_000_000, 140_000_000, count * bands)),
     }
+    every = one.take(pa.array(np.tile(np.arange(bands), count)))
     fields = [made[each.name].cast(each.type) if each.name in made else every.field(each.name)
               for each in kind.value_type]  # fmt: skip
     structs = pa.StructArray.from_arrays(fields, fields=list(kind.value_type))
@@ -198,9 +239,11 @@ def _sources(example: pa.Table, rows: Sequence[Acquisition], ids: pa.Array) -> p
 
 def plan(catalog: str, output: str) -> Planned:
     """Plan monthly median NDVI on the Sentinel-2 tiles, and write the units down."""
+    from jeospark.engine.explain import explain  # noqa: PLC0415
     from jeospark.engine.main import make_job  # noqa: PLC0415 - counted as part of the session's start
     from jeospark.engine.plan import make_plan  # noqa: PLC0415
     from jeospark.engine.session import spark_session  # noqa: PLC0415
+    from jeospark.settings import Settings  # noqa: PLC0415
 
     began = perf_counter()
     spark = spark_session("jeospark plan benchmark", {**session_config(2), "spark.driver.memory": "2g"})
@@ -208,13 +251,17 @@ def plan(catalog: str, output: str) -> Planned:
     recipe = load_collection(COLLECTION, bands=["B04", "B08", "SCL"]).mask_classes().ndvi("B08", "B04")
     job = make_job(recipe.aggregate("month", "median").to_json(), output=output, grid="mgrs:10", catalog=catalog)
     with Memory() as memory:
-        written = make_plan(spark, job).write()
-    seconds = perf_counter() - started
+        planned = make_plan(spark, job)
+        written = planned.write()
+        seconds = perf_counter() - started
+        explain(replace(planned, folder=written), Settings.load())
+        explained = perf_counter() - started - seconds
     read = pq.read_metadata(Catalog(catalog).items_path(COLLECTION)).num_rows
     spark.stop()
     return Planned(
         seconds=seconds,
         session=started - began,
+        explain=explained,
         units=written.units,
         items=read,
         driver_jvm_mb=memory.peak("java"),

@@ -6,6 +6,7 @@
 #   scripts/cluster.sh standalone start [PORT]        Spark's own: a master and two workers
 #   scripts/cluster.sh KIND status [PORT]             roles, processes, addresses; exit code 1 unless all are up
 #   scripts/cluster.sh KIND kill ROLE [PORT]          kill -9 of one role (nodemanager1, worker2 …), to try failures;
+#                                                     or of a node with all that runs on it (node1, node2);
 #                                                     `start` brings it back
 #   scripts/cluster.sh KIND env [PORT]                what `eval` sets for spark-submit and `jeospark submit`
 #   scripts/cluster.sh KIND stop [PORT]               ends all of it, containers and executors that outlive a role too

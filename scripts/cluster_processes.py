@@ -93,11 +93,18 @@ def status(cluster: Cluster) -> int:
 
 
 def kill(cluster: Cluster, name: str) -> int:
-    """End a role at once, without a word to it; returns the number of its process.
+    """End a role at once, without a word to it.
+
+    `node1` and `node2` stand for a NodeManager or worker together with all that it started.
+
+    Returns:
+        The number of a process.
 
     Raises:
         ClusterError: There is no such role, or it does not run.
     """
+    if name.startswith("node") and name[4:] in {"1", "2"}:
+        return _kill_node(cluster, name[4:])
     roles = {role.name: role for role in cluster.roles}
     if name not in roles:
         raise ClusterError(f"there is no role '{name}'; there are {', '.join(roles)}")
@@ -107,6 +114,20 @@ def kill(cluster: Cluster, name: str) -> int:
     found.kill()
     found.wait(10)
     return int(found.pid)
+
+
+def _kill_node(cluster: Cluster, number: str) -> int:
+    """As where a machine fails."""
+    role = next(role for role in cluster.roles if role.name in {f"nodemanager{number}", f"worker{number}"})
+    own = process(cluster, role)
+    killed = [*([own] if own else []), *started_by(cluster.folder / role.name)]
+    for each in killed:
+        with suppress(psutil.NoSuchProcess):
+            each.kill()
+    if not killed:
+        raise ClusterError(f"nothing of node{number} runs")
+    psutil.wait_procs(killed, timeout=10)
+    return int(killed[0].pid)
 
 
 def stop(cluster: Cluster) -> int:

@@ -53,11 +53,11 @@ def _worker(folder: Path, number: int, port: int) -> Role:
         command=(
             *_spark_class("org.apache.spark.deploy.worker.Worker"),
             *("--host", host, "--port", str(first), "--webui-port", str(first + 1)),
-            *("--cores", str(CORES), "--memory", MEMORY, "--work-dir", str(folder / f"work-{number}")),
+            *("--cores", str(CORES), "--memory", MEMORY, "--work-dir", str(folder / name / "work")),
             f"spark://{HOSTS[0]}:{port}",
         ),
         addresses={"worker": f"{host}:{first}", "page": f"{host}:{first + 1}"},
-        environment={**_environment(folder, name, host), "SPARK_LOCAL_DIRS": str(folder / f"local-{number}")},
+        environment={**_environment(folder, name, host), "SPARK_LOCAL_DIRS": str(folder / name / "local")},
     )
 
 

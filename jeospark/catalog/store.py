@@ -4,6 +4,8 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +22,16 @@ from jeospark.errors import CatalogError, CollectionNotFoundError
 from jeospark.model import ItemRef
 
 _ID = re.compile(r"[\w.+-]*\w[\w.+-]*")
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Span:
+    """What a row group of items is known to hold."""
+
+    first: datetime
+    """Of its items' datetimes, as `last`."""
+    last: datetime
+    items: int
 
 
 class Catalog:
@@ -151,6 +163,20 @@ class Catalog:
         """
         return _found(self.items_path(collection_id), columns, question, groups)
 
+    def spans(self, collection_id: str) -> list[Span]:
+        """Tell of the row groups of `items.parquet`; of those whose file keeps no statistics, nothing.
+
+        Raises:
+            CollectionNotFoundError: There is none of that id.
+        """
+        held = pq.read_metadata(self.items_path(collection_id))
+        columns = [held.schema.column(number).path for number in range(held.num_columns)]
+        groups = (held.row_group(number) for number in range(held.num_row_groups))
+        found = ((group.num_rows, group.column(columns.index("datetime")).statistics) for group in groups)
+        return [
+            Span(first=known.min, last=known.max, items=items) for items, known in found if known and known.has_min_max
+        ]
+
     def _existing(self, collection_id: str) -> Path:
         folder = self._root / collection_id
         if _ID.fullmatch(collection_id) and (folder / DOCUMENT).exists():
@@ -174,7 +200,8 @@ def _found(
         for group in range(file.num_row_groups) if groups is None else groups:
             rows = pc.indices_nonzero(question.mask(_row_group(file, group, asked)))
             if len(rows):
-                yield _row_group(file, group, columns).take(rows)
+                found = _row_group(file, group, columns)
+                yield found if len(rows) == found.num_rows else found.take(rows)
 
 
 def _row_group(file: pq.ParquetFile, group: int, columns: Sequence[str] | None) -> pa.RecordBatch:

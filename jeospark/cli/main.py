@@ -10,6 +10,7 @@ from jeospark.cli.inspect import doctor, processes
 from jeospark.cli.results import ledger, report
 from jeospark.cli.runs import plan, resume, run
 from jeospark.cli.sql import sql
+from jeospark.cli.submit import submit
 from jeospark.cli.vectors import vectors
 from jeospark.cli.view import preview
 from jeospark.errors import JeosparkError
@@ -42,5 +43,5 @@ def main() -> None:
     """
 
 
-for command in (doctor, ingest, items, plan, run, resume, ledger, report, preview, processes, sql, vectors):
+for command in (doctor, ingest, items, plan, run, resume, submit, ledger, report, preview, processes, sql, vectors):
     main.add_command(command)

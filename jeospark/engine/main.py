@@ -1,5 +1,6 @@
 """A whole run, as `jeospark run`, `jeospark resume` and the jobs do it."""
 
+import os
 import shlex
 import sys
 from dataclasses import dataclass, replace
@@ -13,6 +14,7 @@ from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import RunResult, resume, run
 from jeospark.engine.session import spark_session
+from jeospark.errors import SettingError
 from jeospark.grid import Grid
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
@@ -23,6 +25,25 @@ from jeospark.task.program import only_load
 
 FAILED = 1
 """Exit code where more units failed than allowed."""
+FOLDER_VARIABLE = "JEOSPARK_FOLDER"
+"""Set for a driver on a node: the folder that its job was submitted from, on storage that nodes share."""
+
+
+def enter_folder() -> None:
+    """Go to the folder that the job was submitted from, so that relative paths are what the user meant.
+
+    Raises:
+        SettingError: The node does not have it.
+    """
+    folder = os.environ.get(FOLDER_VARIABLE)
+    if folder:
+        try:
+            os.chdir(folder)
+        except OSError as error:
+            remedy = "Submit from a folder that nodes share, or with the driver here (--deploy-mode client)."
+            raise SettingError(
+                f"this node does not have the folder of the submission ({error.strerror})", where=folder, remedy=remedy
+            ) from error
 
 
 def make_job(

@@ -3,7 +3,6 @@
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import chain
-from math import ceil
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -17,6 +16,7 @@ from jeospark.engine.order import name_after
 from jeospark.engine.session import spark_session
 from jeospark.errors import EmptySelectionError
 from jeospark.grid import BBox, Grid
+from jeospark.planning.deal import dealing
 from jeospark.planning.folder import PlanFolder, complete, is_complete, open_folder, write_part
 from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import Placing, place
@@ -33,7 +33,7 @@ PAIRS_HERE = 50_000
 """Uses of items by units up to which it does so; on a fine grid an item has many."""
 UNITS_HERE = 100_000
 """Units of a written plan up to which the driver looks at them itself."""
-AT_ONCE = 1_000
+AT_ONCE = 5_000
 """Items placed together."""
 SAMPLE = 200
 """Items that tell how many tiles an item of the collection meets."""
@@ -126,17 +126,18 @@ class Plan:
         def placer(numbers: Iterable[int]) -> Iterator[pa.RecordBatch]:
             return chain.from_iterable(placed_items(catalog, load, [number], placing) for number in numbers)
 
-        return shuffle.spread(self.session, groups, placer, self._pairs())
+        spans = Catalog(catalog).spans(load.collection)
+        dealt = dealing(spans, placing.period, self._uses(), shuffle.PAIRS)
+        return shuffle.spread(self.session, groups, placer, dealt)
 
-    def _pairs(self) -> int:
-        """About how many uses of items the plan has, by the first ones."""
+    def _uses(self) -> float:
+        """By how many units an item is used, by the first ones."""
         first = next(iter(select(self.job.catalog, self.load)), None)
-        items = int(pq.read_metadata(self._items).num_rows)
         if first is None:
-            return items
+            return 1.0
         some = first.slice(0, SAMPLE)
-        each: float = place(some, self.gathering.placing).num_rows / some.num_rows
-        return ceil(items * max(each, 1.0))
+        uses: float = place(some, self.gathering.placing).num_rows / some.num_rows
+        return max(uses, 1.0)
 
     @property
     def _items(self) -> str:

@@ -16,6 +16,9 @@ REQUIRED = {
     "spark.sql.execution.arrow.pyspark.enabled": "true",
     "spark.ui.showConsoleProgress": "false",
     "spark.python.daemon.module": "jeospark.engine.daemon",
+    # The arrays of a window are used again for the next one: given back, the kernel would clear all their pages anew.
+    "spark.executorEnv.MALLOC_MMAP_THRESHOLD_": str(64 << 20),
+    "spark.executorEnv.MALLOC_TRIM_THRESHOLD_": str(256 << 20),
     "spark.task.maxFailures": str(TRIES),
 }
 """What jeospark relies on, wherever the session comes from."""

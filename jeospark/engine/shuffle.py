@@ -5,22 +5,23 @@ function that the driver uses for small plans.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from zlib import crc32
 
 import numpy as np
 import pyarrow as pa
-from numpy.typing import NDArray
 from pyspark import TaskContext
 from pyspark.sql import DataFrame, SparkSession
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jeospark.planning.deal import Dealing
 from jeospark.planning.folder import Part, write_part
 from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import PLACED
 from jeospark.schema import UNITS
 
-PAIRS = 20_000
+PAIRS = 40_000
 """Rows of a bucket: uses of items that one task gathers; and rows that are dealt to the buckets together."""
+PACKED = pa.ipc.IpcWriteOptions(compression="lz4")
+"""A quarter of the bytes go through the JVM."""
 BUCKETS = pa.schema([pa.field("bucket", pa.int32()), pa.field("placed", pa.binary())])
 """Some rows of `PLACED`, as an Arrow stream."""
 PARTS = pa.schema([pa.field("name", pa.string()), pa.field("units", pa.int64()), pa.field("pixels", pa.int64())])
@@ -30,24 +31,23 @@ Placer = Callable[[Iterable[int]], Iterator[pa.RecordBatch]]
 Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 
-def spread(spark: SparkSession, groups: int, placer: Placer, pairs: int) -> DataFrame:
+def spread(spark: SparkSession, groups: int, placer: Placer, dealing: Dealing) -> DataFrame:
     """`BUCKETS`, all rows of a tile and period in one partition.
 
     Args:
         spark: The session.
         groups: Row groups of the catalogue; a task takes one.
         placer: Gives `PLACED` of the row groups of some numbers.
-        pairs: About how many rows there are.
+        dealing: The bucket of each tile and period.
     """
-    buckets = max(-(-pairs // PAIRS), 1)
 
     def mapper(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
         for batch in batches:
             for table in _stacked(placer(batch.column(0).to_pylist())):
-                yield _dealt(table, buckets)
+                yield _dealt(table, dealing)
 
     placed = spark.range(0, groups, 1, groups).mapInArrow(mapper, from_arrow_schema(BUCKETS))
-    return placed.repartition(buckets, "bucket")
+    return placed.repartition(dealing.buckets, "bucket")
 
 
 def gatherer(gathering: Gathering) -> Mapper:
@@ -101,9 +101,9 @@ def _stacked(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.Table]:
         yield pa.Table.from_batches(held, schema=PLACED)
 
 
-def _dealt(table: pa.Table, buckets: int) -> pa.RecordBatch:
+def _dealt(table: pa.Table, dealing: Dealing) -> pa.RecordBatch:
     """The rows by bucket (`BUCKETS`)."""
-    codes = _codes(table, buckets)
+    codes = dealing.codes(table)
     order = np.argsort(codes, kind="stable")
     ordered = table.take(pa.array(order)).combine_chunks()
     numbers, firsts = np.unique(codes[order], return_index=True)
@@ -112,19 +112,8 @@ def _dealt(table: pa.Table, buckets: int) -> pa.RecordBatch:
     return pa.RecordBatch.from_arrays([pa.array(numbers, pa.int32()), pa.array(cells, pa.binary())], schema=BUCKETS)
 
 
-def _codes(table: pa.Table, buckets: int) -> NDArray[np.int64]:
-    """Of each row, the bucket of its tile and period, the same in every process."""
-    encoded = [table.column(name).combine_chunks().dictionary_encode() for name in ("tile", "period")]
-    tiles, labels = (column.dictionary.to_pylist() for column in encoded)
-    first, second = (column.indices.to_numpy().astype(np.int64) for column in encoded)
-    pairs, inverse = np.unique(first * len(labels) + second, return_inverse=True)
-    names = (f"{tiles[pair // len(labels)]}/{labels[pair % len(labels)]}" for pair in pairs.tolist())
-    found: NDArray[np.int64] = np.array([crc32(name.encode()) % buckets for name in names], np.int64)[inverse]
-    return found
-
-
 def _bytes(table: pa.Table) -> bytes:
     sink = pa.BufferOutputStream()
-    with pa.ipc.new_stream(sink, PLACED) as stream:
+    with pa.ipc.new_stream(sink, PLACED, options=PACKED) as stream:
         stream.write_table(table)
     return bytes(sink.getvalue())

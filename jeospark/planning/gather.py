@@ -2,7 +2,7 @@
 
 import hashlib
 import json
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -11,7 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jeospark import periods
-from jeospark.grid import Grid
+from jeospark.planning.pixels import extent_of
 from jeospark.planning.place import PLACED, Placing
 from jeospark.schema import UNITS, conform
 from jeospark.tiling.extent import PixelExtent
@@ -43,8 +43,8 @@ def gather(placed: Iterable[pa.RecordBatch], gathering: Gathering) -> pa.RecordB
         return pa.RecordBatch.from_pylist([], schema=UNITS)
     sizes = np.diff(np.append(starts, table.num_rows))
     touched = np.logical_or.reduceat(table.column("touches").to_numpy(), starts)
-    kept = table.filter(pa.array(np.repeat(touched, sizes))).combine_chunks()
-    return _units(kept, sizes[touched], gathering)
+    kept = table if touched.all() else table.filter(pa.array(np.repeat(touched, sizes)))
+    return _units(kept.combine_chunks(), sizes[touched], gathering)
 
 
 def _sorted(table: pa.Table) -> pa.Table:
@@ -71,8 +71,9 @@ def _units(table: pa.Table, sizes: Numbers, gathering: Gathering) -> pa.RecordBa
     ends = np.cumsum(sizes)
     firsts = pa.array(ends - sizes)
     tiles, labels = (table.column(name).take(firsts).to_pylist() for name in ("tile", "period"))
-    extents = _extents(gathering.placing, set(tiles))
-    bounds = {label: periods.bounds(gathering.placing.period, label) for label in set(labels)}
+    placing = gathering.placing
+    extents = {tile: extent_of(placing.grid, tile, placing.area) for tile in set(tiles)}
+    bounds = {label: periods.bounds(placing.period, label) for label in set(labels)}
     items = pa.ListArray.from_arrays(
         np.append(0, ends).astype(np.int32), table.column("item").combine_chunks(), type=UNITS.field("items").type
     )
@@ -88,23 +89,20 @@ def _units(table: pa.Table, sizes: Numbers, gathering: Gathering) -> pa.RecordBa
         "output_href": [
             f"{gathering.output}/{tile}/{tile}_{label}.tif" for tile, label in zip(tiles, labels, strict=True)
         ],
-        "digest": _digests(table.column("digest").to_pylist(), ends, [extents[tile] for tile in tiles], gathering),
+        "digest": _digests(table.column("digest").to_pylist(), ends, tiles, extents, gathering.recipe_id),
     }
     arrays = {name: pa.array(values, UNITS.field(name).type) for name, values in columns.items()}
     return conform(pa.RecordBatch.from_pydict({**arrays, "items": items, **_counts(items)}), UNITS)
 
 
-def _extents(placing: Placing, tiles: set[str]) -> dict[str, PixelExtent]:
-    grid = Grid.parse(placing.grid)
-    return {tile: grid.window(tile, placing.area) for tile in tiles}
-
-
-def _digests(items: Sequence[str], ends: Numbers, extents: Sequence[PixelExtent], gathering: Gathering) -> list[str]:
+def _digests(
+    items: Sequence[str], ends: Numbers, tiles: Sequence[str], extents: Mapping[str, PixelExtent], recipe_id: str
+) -> list[str]:
     """sha256 over all that decides the pixels of a unit: recipe, extent, and its items, whatever their order."""
+    places = {tile: json.dumps([extent.crs, extent.transform, extent.shape]) for tile, extent in extents.items()}
     digests, first = [], 0
-    for end, extent in zip(ends.tolist(), extents, strict=True):
-        place = json.dumps([extent.crs, extent.transform, extent.shape])
-        text = "\n".join([gathering.recipe_id, place, *sorted(items[first:end])])
+    for end, tile in zip(ends.tolist(), tiles, strict=True):
+        text = "\n".join([recipe_id, places[tile], *sorted(items[first:end])])
         digests.append(hashlib.sha256(text.encode()).hexdigest())
         first = end
     return digests

@@ -1,21 +1,31 @@
 """Where the pixels of items lie, as far as the catalogue tells: sharper than footprints."""
 
-from collections.abc import Mapping
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 from numpy.typing import NDArray
 
+from jeospark.grid import BBox, Grid
 from jeospark.tiling.extent import PixelExtent
 from jeospark.tiling.pairs import MARGIN
+
+TILES = 1 << 16
+"""Tiles that a process remembers: all of Sentinel-2's."""
 
 Bounds = NDArray[np.float64]
 """(n, 4): least x, least y, greatest x, greatest y; NaN where they are not known."""
 
 
+@lru_cache(TILES)
+def extent_of(grid: str, tile: str, area: BBox | None) -> PixelExtent:
+    """See `Grid.window`; of the grid that a text means."""
+    return Grid.parse(grid).window(tile, area)
+
+
 def reach(
-    items: pa.StructArray, at: NDArray[np.int64], tiles: NDArray[np.str_], extents: Mapping[str, PixelExtent]
+    items: pa.StructArray, at: NDArray[np.int64], tiles: NDArray[np.str_], grid: str, area: BBox | None
 ) -> NDArray[np.bool_]:
     """Whether items reach into tiles, by their pixels where these lie in the tile's CRS; else True.
 
@@ -26,13 +36,14 @@ def reach(
         items: Values of `schema.ITEM`.
         at: Position of the item of each pair.
         tiles: Name of its tile.
-        extents: The tiles' pixels, by name.
+        grid: Text form of the tiles' grid.
+        area: What is asked for of them; None for whole tiles.
     """
     bounds, names = _bounds(items)
     known, which = np.unique(tiles, return_inverse=True)
-    places = [extents[str(name)] for name in known]
-    inner = np.array([_shrunk(place) for place in places], np.float64).reshape(-1, 4)[which]
-    same = names[at] == np.array([place.crs for place in places], object)[which]
+    places = [_shrunk(grid, name, area) for name in known.tolist()]
+    inner = np.array([bounds for _, bounds in places], np.float64).reshape(-1, 4)[which]
+    same = names[at] == np.array([crs for crs, _ in places], object)[which]
     own = bounds[at]
     apart = (
         (own[:, 0] > inner[:, 2]) | (own[:, 2] < inner[:, 0]) | (own[:, 1] > inner[:, 3]) | (own[:, 3] < inner[:, 1])
@@ -41,11 +52,13 @@ def reach(
     return reaching
 
 
-def _shrunk(place: PixelExtent) -> tuple[float, float, float, float]:
-    """Bounds less the part of a pixel that an item must reach into them."""
+@lru_cache(TILES)
+def _shrunk(grid: str, tile: str, area: BBox | None) -> tuple[str, tuple[float, float, float, float]]:
+    """CRS of a tile, and its bounds less the part of a pixel that an item must reach into them."""
+    place = extent_of(grid, tile, area)
     left, bottom, right, top = place.bounds
     x, y = (abs(place.transform[number]) * MARGIN for number in (0, 4))
-    return left + x, bottom + y, right - x, top - y
+    return place.crs, (left + x, bottom + y, right - x, top - y)
 
 
 def _bounds(items: pa.StructArray) -> tuple[Bounds, NDArray[np.object_]]:

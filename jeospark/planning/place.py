@@ -50,17 +50,16 @@ def place(selected: pa.RecordBatch, placing: Placing) -> pa.RecordBatch:
     touches = np.ones(len(at), np.bool_)
     if placing.margin:
         touches = _among((at, tiles), grid.assign(footprints, mgrs, area=placing.area))
-    extents = {str(tile): grid.window(str(tile), placing.area) for tile in np.unique(tiles[touches])}
-    touches[touches] = reach(item, at[touches], tiles[touches], extents)
+    touches[touches] = reach(item, at[touches], tiles[touches], placing.grid, placing.area)
     if not placing.margin:
         at, tiles, touches = at[touches], tiles[touches], touches[touches]
     when = item.field("datetime").to_numpy(zero_copy_only=False)
-    rows = pa.array(at)
+    rows, each_once = pa.array(at), np.array_equal(at, np.arange(selected.num_rows))
     columns = {
         "tile": pa.array(tiles, pa.string()),
         "period": pa.array(periods.labels(placing.period, when)[at], pa.string()),
         "touches": pa.array(touches),
-        "item": item.take(rows),
+        "item": item if each_once else item.take(rows),
         "digest": selected.column("digest").take(rows),
     }
     return conform(pa.RecordBatch.from_pydict(columns), PLACED)

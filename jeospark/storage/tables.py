@@ -2,6 +2,7 @@
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -9,6 +10,9 @@ import pyarrow.parquet as pq
 from jeospark.storage.kinds import is_remote
 from jeospark.storage.publish import output_error, output_path, publishing
 from jeospark.storage.remote import RemoteFile, Stream
+
+LEAN: dict[str, Any] = {"compression": "zstd", "use_dictionary": False, "write_statistics": False}
+"""These tables are read whole, and most texts in them are unlike: a third of the time to write, and less bytes."""
 
 
 def write_table(
@@ -35,7 +39,7 @@ def write_table(
     """
     with publishing(href, private=private) as tmp:
         try:
-            with pq.ParquetWriter(tmp, schema, compression="zstd") as writer:
+            with pq.ParquetWriter(tmp, schema, **LEAN) as writer:
                 for batch in batches:
                     writer.write_batch(batch, row_group_size=row_group)
         except OSError as error:

@@ -7,7 +7,7 @@ left corner of the square is moved outwards to a multiple of 60 m, counted from 
 
 import re
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, lru_cache
 
 import numpy as np
 from numpy.typing import NDArray
@@ -54,6 +54,7 @@ class Square:
         return self.column * SQUARE // 60 * 60, north if self.row >= 0 else north + FALSE_NORTHING
 
 
+@lru_cache(1 << 16)
 def normalised(tile: str) -> str:
     """Write a tile id in its five letters: `T5QKB`, `MGRS-05QKB` and `05QKB` are all `05QKB`.
 

@@ -30,6 +30,7 @@ FORBIDDEN = {
     "jeospark.engine": ("sedona", "jeospark.sql", "jeospark.lab"),
     "jeospark.vector": ("IPython", "jeospark.sql", "jeospark.cli", "jeospark.lab"),
     "jeospark.sql": ("IPython", "jeospark.cli", "jeospark.lab"),
+    "jeospark.submit": ("sedona", "IPython", "jeospark.sql", "jeospark.cli", "jeospark.lab"),
     "jeospark.planning": ("pandas", "rasterio", "jeospark.task", *ABOVE_TASK),
 }
 

@@ -1,0 +1,184 @@
+"""What a Hadoop cluster says of itself: its configuration, YARN's REST interface, files put on HDFS."""
+
+import json
+import os
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+from urllib.error import HTTPError
+from urllib.parse import quote, urlsplit
+from urllib.request import urlopen
+from xml.etree import ElementTree as ET
+
+from jeospark.engine.jars import spark_home
+from jeospark.errors import ArchiveError, ClusterDownError, QueueError
+
+REMEDY = "Set HADOOP_CONF_DIR to the cluster's configuration; scripts/cluster.sh starts a small one to try."
+PATIENCE_S = 10
+"""For an answer of YARN."""
+ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Application:
+    """How an application stands (YARN's REST interface, Cluster Application API)."""
+
+    id: str
+    state: str
+    """ACCEPTED, RUNNING, FINISHED …"""
+    final: str
+    """UNDEFINED, SUCCEEDED, FAILED, KILLED."""
+    diagnostics: str
+    logs: str
+    """Page with the logs of its application master; empty before that has started."""
+
+    @property
+    def ended(self) -> bool:
+        """True where nothing more will come of it."""
+        return self.state in ENDED
+
+
+class Hadoop:
+    """The cluster that HADOOP_CONF_DIR tells of.
+
+    Raises:
+        ClusterDownError: The variable is not set, or its folder has no configuration.
+    """
+
+    def __init__(self) -> None:
+        folder = os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")
+        if not folder:
+            raise ClusterDownError("nothing says where the cluster is", where="HADOOP_CONF_DIR", remedy=REMEDY)
+        self._properties = _site(Path(folder, "core-site.xml")) | _site(Path(folder, "yarn-site.xml"))
+        if not self._properties:
+            raise ClusterDownError("there is no core-site.xml or yarn-site.xml", where=folder, remedy=REMEDY)
+
+    def check_queue(self, queue: str) -> None:
+        """Refuse a queue that the scheduler does not have.
+
+        Raises:
+            ClusterDownError: YARN does not answer.
+            QueueError: There is none of that name.
+        """
+        known = sorted(_leaves(self.ask("scheduler")["scheduler"]["schedulerInfo"]))
+        if queue not in known and queue.rpartition(".")[2] not in known:
+            raise QueueError(f"YARN has no queue '{queue}'", where="--queue", remedy=f"It has {', '.join(known)}.")
+
+    def application(self, tag: str) -> Application | None:
+        """The application that bears a tag; None before YARN knows it.
+
+        Raises:
+            ClusterDownError: YARN does not answer.
+        """
+        found = (self.ask(f"apps?applicationTags={quote(tag)}").get("apps") or {}).get("app") or []
+        if not found:
+            return None
+        told = found[-1]
+        return Application(
+            id=told["id"],
+            state=told["state"],
+            final=told["finalStatus"],
+            diagnostics=told.get("diagnostics", "").strip(),
+            logs=told.get("amContainerLogs", ""),
+        )
+
+    def ask(self, what: str) -> Any:
+        """An answer of the ResourceManager that is active.
+
+        Raises:
+            ClusterDownError: None of them answers.
+        """
+        tried = []
+        for base in self._managers():
+            try:
+                return _json(f"{base}/ws/v1/cluster/{what}")
+            except (OSError, ValueError) as error:
+                tried.append(f"{base}: {error}")
+        raise ClusterDownError(
+            f"YARN does not answer ({'; '.join(tried)})",
+            where="yarn.resourcemanager.webapp.address",
+            remedy="See whether it runs (scripts/cluster.sh yarn status for the one to try).",
+        )
+
+    def put(self, path: Path) -> str:
+        """URI of a file that all nodes can read: on the cluster's file system, put there where it is missing.
+
+        Raises:
+            ArchiveError: The file system does not take it.
+        """
+        if not self._properties.get("fs.defaultFS", "file:///").startswith("file:"):
+            target = f"{self._properties['fs.defaultFS'].rstrip('/')}/user/{_user()}/.jeospark/{path.name}"
+            if _fs("-test", "-e", target).returncode:
+                folder, part = target.rpartition("/")[0], f"{target}.{os.getpid()}.part"
+                for step in (("-mkdir", "-p", folder), ("-put", "-f", str(path), part), ("-mv", part, target)):
+                    _must(step, target)
+            return target
+        return path.as_uri()
+
+    def _managers(self) -> list[str]:
+        scheme = "https" if self._properties.get("yarn.http.policy") == "HTTPS_ONLY" else "http"
+        key = "yarn.resourcemanager.webapp" + (".https.address" if scheme == "https" else ".address")
+        named = [value for name, value in self._properties.items() if name == key or name.startswith(f"{key}.")]
+        port = 8090 if scheme == "https" else 8088
+        host = self._properties.get("yarn.resourcemanager.hostname", "127.0.0.1")
+        return [f"{scheme}://{address}" for address in named or [f"{host}:{port}"]]
+
+
+def driver_log(application: Application, lines: int) -> str:
+    """The last lines that the driver of an application in cluster mode printed; empty where they cannot be had."""
+    page = urlsplit(application.logs)
+    container = next((part for part in page.path.split("/") if part.startswith("container_")), "")
+    base = f"{page.scheme}://{page.netloc}/ws/v1/node/containers/{container}/logs"
+    texts = []
+    for name in ("stderr", "stdout"):
+        try:
+            with urlopen(f"{base}/{name}?size=-20000", timeout=PATIENCE_S) as answer:  # noqa: S310
+                text = answer.read().decode(errors="replace")
+        except (OSError, ValueError):
+            continue
+        texts += [f"--- {name} of the driver", *_contents(text).splitlines()[-lines:]]
+    return "\n".join(texts)
+
+
+def _contents(text: str) -> str:
+    """A log without what the NodeManager writes around it."""
+    return text.partition("LogContents:\n")[2].rpartition("\nEnd of LogType")[0]
+
+
+def _json(url: str) -> Any:
+    try:
+        with urlopen(url, timeout=PATIENCE_S) as answer:  # noqa: S310 - the cluster's own page
+            return json.load(answer)
+    except HTTPError as error:
+        raise OSError(f"{error.code} {error.reason}") from error
+
+
+def _site(path: Path) -> dict[str, str]:
+    if not path.exists():
+        return {}
+    rows = ET.parse(path).getroot().iter("property")  # noqa: S314 - the site's own configuration
+    return {row.findtext("name", "").strip(): row.findtext("value", "").strip() for row in rows}
+
+
+def _leaves(queue: dict[str, Any]) -> set[str]:
+    children = (queue.get("queues") or {}).get("queue") or []
+    return {name for child in children for name in _leaves(child)} if children else {queue["queueName"]}
+
+
+def _user() -> str:
+    return os.environ.get("HADOOP_USER_NAME") or os.environ.get("USER") or Path.home().name
+
+
+def _must(step: tuple[str, ...], target: str) -> None:
+    done = _fs(*step)
+    if done.returncode:
+        told = (done.stderr.strip().splitlines() or ["it failed"])[-1]
+        remedy = "See whether HDFS runs and has room, or name an archive that is there with --archive."
+        raise ArchiveError(f"the cluster's file system does not take it: {told}", where=target, remedy=remedy)
+
+
+def _fs(*arguments: str) -> "subprocess.CompletedProcess[str]":
+    """`hdfs dfs`, by the classes that Spark brings."""
+    command = [str(spark_home() / "bin" / "spark-class"), "org.apache.hadoop.fs.FsShell", *arguments]
+    return subprocess.run(command, capture_output=True, text=True, check=False)

@@ -1,0 +1,104 @@
+"""What a user asked to submit, and the spark-submit line that does it."""
+
+import re
+import shlex
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from jeospark.engine.jars import spark_home
+from jeospark.engine.main import FOLDER_VARIABLE
+from jeospark.settings import PREFIX
+from jeospark.submit.archive import NAME, PYTHON
+
+SECRET = re.compile("secret|token|key|password|macaroon|bearer", re.IGNORECASE)
+"""In names of variables whose values are not put on a command line, where every user of the machine sees them."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Request:
+    """A job and where to run it."""
+
+    script: Path
+    arguments: tuple[str, ...]
+    """The job's own."""
+    on: str
+    """yarn, standalone or local."""
+    mode: str
+    """client: the driver runs here; cluster: on a node."""
+    properties: Path
+    """File of Spark properties."""
+    queue: str | None
+    executors: int | None
+    """None to leave it to the properties, which may let it change."""
+    cores: int
+    """Tasks that an executor runs at once."""
+    conf: Mapping[str, str] = field(default_factory=dict)
+    """More Spark properties; they come before all others."""
+
+
+def command(request: Request, conf: Mapping[str, str], archive: str | None) -> list[str]:
+    """The spark-submit line.
+
+    Args:
+        request: What the user asked for.
+        conf: Properties that follow from it; the user's own come before them.
+        archive: URI of the environment archive; None where all processes run in the environment that is here.
+    """
+    parts = [str(spark_home() / "bin" / "spark-submit"), "--properties-file", str(request.properties)]
+    parts += ["--load-spark-defaults", "--name", f"jeospark {request.script.stem}"]
+    if request.on != "local":
+        parts += ["--deploy-mode", request.mode, "--executor-cores", str(request.cores)]
+    if request.queue:
+        parts += ["--queue", request.queue]
+    if request.executors:
+        parts += _fixed(request)
+    if archive:
+        parts += ["--archives", f"{archive}#{NAME}"]
+    for name, value in {**conf, **request.conf}.items():
+        parts += ["--conf", f"{name}={value}"]
+    return [*parts, str(request.script), *request.arguments]
+
+
+def environment_conf(request: Request, archive: str | None, environ: Mapping[str, str], cache: str) -> dict[str, str]:
+    """Properties that give a job's processes their Python and jeospark's settings.
+
+    Args:
+        request: What the user asked for.
+        archive: See `command`.
+        environ: The user's environment, whose `JEOSPARK_` variables hold for the driver, but for `SECRET` ones.
+        cache: Folder of compiled kernels.
+    """
+    python = PYTHON if archive else sys.executable
+    if request.mode == "client":
+        return {"spark.pyspark.driver.python": sys.executable, "spark.pyspark.python": python}
+    settings = {name: value for name, value in environ.items() if name.startswith(PREFIX) and not SECRET.search(name)}
+    # A driver on a node starts in a folder of its own, and with another home.
+    own = {**settings, f"{PREFIX}CACHE": cache, FOLDER_VARIABLE: str(Path.cwd()), "PYSPARK_PYTHON": python}
+    return {f"spark.yarn.appMasterEnv.{name}": value for name, value in sorted(own.items())}
+
+
+def line(parts: Sequence[str]) -> str:
+    """The line as a shell takes it, an option a row."""
+    rows = [shlex.quote(parts[0])]
+    script = next(at for at, part in enumerate(parts) if part.endswith(".py"))
+    for at, part in enumerate(parts[1:], 1):
+        joined = at <= script and not part.startswith("--") and parts[at - 1].startswith("--")
+        follows = at > script or (joined and parts[at - 1] != "--load-spark-defaults")
+        rows.append((" " if follows else " \\\n  ") + shlex.quote(part))
+    return "".join(rows)
+
+
+def submit_environment(environ: Mapping[str, str], java: str) -> dict[str, str]:
+    """For spark-submit: what a shell's own Python would add to a driver is taken out."""
+    kept = {name: value for name, value in environ.items() if name not in {"PYTHONPATH", "PYSPARK_PYTHON"}}
+    return {**kept, "JAVA_HOME": java}
+
+
+def _fixed(request: Request) -> list[str]:
+    """As many executors as were asked for, from first to last."""
+    if request.on == "standalone":
+        total = (request.executors or 0) * request.cores
+        return ["--total-executor-cores", str(total), "--conf", "spark.dynamicAllocation.enabled=false"]
+    return ["--num-executors", str(request.executors), "--conf", "spark.dynamicAllocation.enabled=false"]

@@ -1,0 +1,89 @@
+"""The composite on YARN: one executor against two, and both against local mode; the cluster is scripts/cluster.sh's."""
+
+import os
+import re
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from bench_jeospark import ROOT, Engine
+from bench_result import Result, compared
+from bench_work import Work, check_equal, composite, tifs
+
+from jeospark.engine.explain import explain
+from jeospark.engine.main import make_job
+from jeospark.engine.plan import make_plan
+from jeospark.settings import Settings
+from jeospark.submit.archive import NAME, PYTHON, environment_archive
+from jeospark.submit.hadoop import Hadoop
+from jeospark.submit.memory import memory_conf
+from jeospark.submit.profile import read_properties
+
+PORT = 18420
+"""First one of the cluster's, apart from those that a user has started."""
+
+
+@contextmanager
+def cluster() -> Iterator[None]:
+    """A cluster, and the environment that tells where it is."""
+    script = str(ROOT / "scripts" / "cluster.sh")
+    subprocess.run([script, "yarn", "start", str(PORT)], check=True, stdout=subprocess.DEVNULL)
+    try:
+        said = subprocess.run([script, "yarn", "env", str(PORT)], check=True, capture_output=True, text=True).stdout
+        os.environ.update(re.findall(r"export (\w+)=(\S+)", said))
+        yield
+    finally:
+        subprocess.run([script, "yarn", "stop", str(PORT)], check=True, stdout=subprocess.DEVNULL)
+
+
+def properties(work: Work, archive: str, executors: int) -> dict[str, str]:
+    """conf/yarn.conf and the site's, with as many executors of one core, all the time."""
+    request = work.request(tile=work.tile)
+    job = make_job(request.recipe, output=request.output, grid=request.grid, catalog=request.catalog)
+    peak = explain(make_plan(None, job), Settings.load()).peak_mb
+    return {
+        **read_properties(Path(os.environ["SPARK_CONF_DIR"], "spark-defaults.conf")),
+        **read_properties(ROOT / "conf" / "yarn.conf"),
+        **memory_conf(peak, 1, {}),
+        "spark.yarn.dist.archives": f"{archive}#{NAME}",
+        "spark.dynamicAllocation.enabled": "false",
+        "spark.executor.instances": str(executors),
+        "spark.executor.cores": "1",
+        "spark.ui.enabled": "false",
+    }
+
+
+def bench_yarn(folder: Path, repeat: int) -> Iterator[Result]:
+    """One executor, two executors and local mode in turn, each in a session that stays."""
+    work = composite(folder, "composite")
+    request = work.request(tile=work.tile)
+    work.run_bare()
+    with cluster():
+        archive = Hadoop().put(environment_archive(Settings.load().cache))
+        one, two = (properties(work, archive, executors) for executors in (1, 2))
+        with Engine(2) as local, Engine(1, one, PYTHON) as single, Engine(2, two, PYTHON) as double:
+            engines = (local, single, double)
+            first = [engine.run(request) for engine in engines]
+            rounds = [[engine.run(request) for engine in engines] for _ in range(repeat)]
+        check_equal(tifs(work.folder / "bare"), tifs(work.folder / "jeospark"))
+    here, alone, both = ([each[place] for each in rounds] for place in range(3))
+    seconds = {
+        name: [reply.seconds for reply in replies]
+        for name, replies in (("local[2]", here), ("one executor", alone), ("two executors", both))
+    }
+    yield Result(
+        name="yarn", what="one executor / two executors on YARN, a half of it",
+        ratio=compared(seconds["one executor"], seconds["two executors"]) / 2, target=0.9, sense="at least",
+        seconds={name: seconds[name] for name in ("one executor", "two executors")},
+        also={"units alone": compared([each.units for each in alone], [each.units for each in both]) / 2},
+    )  # fmt: skip
+    yield Result(
+        name="yarn-overhead", what="two executors on YARN / local mode on two cores, warm",
+        ratio=compared(seconds["two executors"], seconds["local[2]"]),
+        seconds={name: seconds[name] for name in ("local[2]", "two executors")},
+        also={
+            "session on YARN": double.session_seconds, "session here": local.session_seconds,
+            "first job on YARN": first[2].seconds, "first job here": first[0].seconds,
+        },
+    )  # fmt: skip
