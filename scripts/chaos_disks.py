@@ -5,8 +5,9 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos_check import Row, differences, last_attempt, marks, told
-from chaos_kills import PATIENCE_S, undisturbed
+from chaos_kills import undisturbed
 from chaos_scene import Scene, disk, expect, need, said
+from chaos_ways import ended
 
 from jeospark.engine import ledger
 from jeospark.engine.job import load_job
@@ -62,7 +63,7 @@ def events_full(scene: Scene) -> Row:
         if not mounted:
             return scene.row("disk full: event log", SKIPPED, broken, output, compared=False)
         way = replace(scene.way, options=(*scene.way.options, *logged))
-        code = way.submit(scene.job, output).wait(PATIENCE_S)
+        code = ended(way.submit(scene.job, output))
         left = [path.stat().st_size for path in Path(events).rglob("*") if path.is_file()]
     if code:
         expect(broken, scene.resume(output), 0, "the exit code of resume")

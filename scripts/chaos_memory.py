@@ -14,9 +14,9 @@ import rasterio
 from bench_archive import Archive
 from chaos_check import Row, last_attempt, told
 from chaos_job import Job
-from chaos_kills import PATIENCE_S, undisturbed
+from chaos_kills import undisturbed
 from chaos_scene import Scene, expect, need
-from chaos_ways import Way
+from chaos_ways import Way, ended
 
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
@@ -39,7 +39,7 @@ def memory(scene: Scene) -> Row:
     output, broken = scene.output("memory"), list[str]()
     run = scene.way.submit(job, output, **BUDGET)
     with _warden(scene.way, run) as killed:
-        code = run.wait(PATIENCE_S)
+        code = ended(run)
     expect(broken, code, 1, "the exit code where none may fail")
     rows = {row.unit_id: row for row in ledger.latest(load_job(str(output)))}
     failed = [row for row in rows.values() if row.status == "failed"]
@@ -47,7 +47,7 @@ def memory(scene: Scene) -> Row:
     text = failed[0].message or "" if failed else ""
     need(broken, f"'{text}' names a setting to change", holds="spark.executor.memoryOverhead" in text)
     first = told(last_attempt(output))
-    expect(broken, scene.way.submit(job, output, **BUDGET).wait(PATIENCE_S), 0, "the exit code with more")
+    expect(broken, ended(scene.way.submit(job, output, **BUDGET)), 0, "the exit code with more")
     expect(broken, len(killed), 2, "the number of workers that died")
     what = f"{len(killed)} workers killed; exit {code}: {first}; with more memory: {told(last_attempt(output))}"
     return replace(scene, whole=whole).row("memory of a unit", what, broken, output)
