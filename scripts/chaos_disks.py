@@ -67,7 +67,7 @@ def events_full(scene: Scene) -> Row:
         left = [path.stat().st_size for path in Path(events).rglob("*") if path.is_file()]
     if code:
         expect(broken, scene.resume(output), 0, "the exit code of resume")
-    broken += said(output, NO_SPACE)
+    broken += said(output, "Spark detects errors while flushing event logs")
     what = f"exit {code}, {sum(left) >> 10} KiB of events written; {told(last_attempt(output))}"
     return scene.row("disk full: event log", what, broken, output)
 
