@@ -2,6 +2,7 @@
 
 import http.server
 import os
+import re
 import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -14,6 +15,7 @@ import numpy as np
 from bench_archive import Archive
 from chaos_check import Row, last_attempt, told
 from chaos_job import Job
+from chaos_kills import undisturbed
 from chaos_scene import Scene, expect
 
 from jeospark.catalog.store import Catalog
@@ -41,9 +43,10 @@ def assets(scene: Scene) -> Row:
         _mend(scene.job.archive, job.archive)
         # What was 404 is served now.
         expect(broken, scene.resume(output), 0, "the exit code once all are mended")
+        whole = undisturbed(scene.way, job, scene.folder / "mended")
     what = f"{len(bad)} of {_count(job.archive)} assets ({', '.join(WAYS[: len(bad)])}): {told(failed)}"
     what += f"; left out: {told(skipping)}; mended: {told(last_attempt(output))}"
-    return scene.row("bad assets", what, broken, output)
+    return replace(scene, whole=whole).row("bad assets", what, broken, output)
 
 
 def _copied(scene: Scene) -> Job:
@@ -91,16 +94,32 @@ def _count(archive: Archive) -> int:
 
 @contextmanager
 def _server(folder: Path) -> Iterator[str]:
-    """A web server of the files of a folder; what is not there is 404."""
+    """A web server of the files of a folder, with ranges; what is not there is 404."""
 
-    class Quiet(http.server.SimpleHTTPRequestHandler):
-        def __init__(self, *args: object) -> None:
-            super().__init__(*args, directory=str(folder))  # type: ignore[arg-type]
+    class Files(http.server.BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            """Answer GET."""
+            path = folder / self.path.rpartition("/")[2]
+            if not path.exists():
+                self.send_error(404)
+                return
+            data = path.read_bytes()
+            asked = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            first, last = (int(asked[1]), min(int(asked[2]), len(data) - 1)) if asked else (0, len(data) - 1)
+            self.send_response(206 if asked else 200)
+            if asked:
+                self.send_header("Content-Range", f"bytes {first}-{last}/{len(data)}")
+            self.send_header("Content-Length", str(last + 1 - first))
+            self.end_headers()
+            if self.command == "GET":
+                self.wfile.write(data[first : last + 1])
+
+        do_HEAD = do_GET  # noqa: N815 - the name that the class looks for
 
         def log_message(self, *_: object) -> None:
             """Say nothing."""
 
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Quiet) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), Files) as server:
         thread = threading.Thread(target=server.serve_forever, daemon=True)
         thread.start()
         yield f"http://127.0.0.1:{server.server_port}"

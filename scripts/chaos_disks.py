@@ -5,12 +5,14 @@ from dataclasses import replace
 from pathlib import Path
 
 from chaos_check import Row, differences, last_attempt, marks, told
-from chaos_kills import PATIENCE_S, undisturbed
+from chaos_kills import undisturbed
 from chaos_scene import Scene, disk, expect, need, said
+from chaos_ways import ended
 
 from jeospark.engine import ledger
 from jeospark.engine.job import load_job
 
+NO_SPACE = "No space left on device"
 SKIPPED = "skipped: mounting a small file system needs root"
 
 
@@ -23,7 +25,8 @@ def output_full(scene: Scene) -> Row:
             return scene.row("disk full: output", SKIPPED, broken, output, compared=False)
         code = scene.run(output)
         need(broken, f"exit code {code} tells of it", holds=code in {1, 2})
-        broken += said(output, "DiskFullError") if code == 2 else _all_failed_of("DiskFullError", output)
+        # Where not even the ledger had room, the run itself ends with the error.
+        broken += said(output, NO_SPACE) if code == 2 else _all_failed_of("DiskFullError", output)
         before = marks(output)
         broken += [text for text in differences(output, scene.whole.contents) if "missing" not in text]
         subprocess.run(["mount", "-o", "remount,size=1g", str(output)], check=True)
@@ -56,15 +59,15 @@ def events_full(scene: Scene) -> Row:
     """Spark's event log has no room: the run goes on without it."""
     output, events, broken = scene.output("disk-events"), scene.folder / "events", list[str]()
     logged = ("--conf", "spark.eventLog.enabled=true", "--conf", f"spark.eventLog.dir=file://{events}")
-    with disk(events, "64k") as mounted:
+    with disk(events, "12k") as mounted:
         if not mounted:
             return scene.row("disk full: event log", SKIPPED, broken, output, compared=False)
         way = replace(scene.way, options=(*scene.way.options, *logged))
-        code = way.submit(scene.job, output).wait(PATIENCE_S)
+        code = ended(way.submit(scene.job, output))
         left = [path.stat().st_size for path in Path(events).rglob("*") if path.is_file()]
     if code:
         expect(broken, scene.resume(output), 0, "the exit code of resume")
-    broken += said(output, "No space left on device")
+    broken += said(output, "Spark detects errors while flushing event logs")
     what = f"exit {code}, {sum(left) >> 10} KiB of events written; {told(last_attempt(output))}"
     return scene.row("disk full: event log", what, broken, output)
 

@@ -15,5 +15,5 @@ FAULTS = {
     "events": Fault(events_full),
     "twins": Fault(twins, ways=("local", "standalone", "yarn")),
     "elsewhere": Fault(elsewhere),
-    "memory": Fault(memory, ways=("local", "yarn")),
+    "memory": Fault(memory),
 }

@@ -10,10 +10,7 @@ from subprocess import Popen  # noqa: TC003 - for readers; in quotes, as it is g
 import numpy as np
 from chaos_check import Row, contents, differences, last_attempt, marks, strays, told
 from chaos_job import Job
-from chaos_ways import ROLES, Way, killed
-
-PATIENCE_S = 420
-"""Until a run has to end: a lost NodeManager is missed after 15 s, a lost host by Spark after two minutes."""
+from chaos_ways import ROLES, Way, ended, killed
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,7 +31,7 @@ def undisturbed(way: Way, job: Job, folder: Path) -> Undisturbed:
     output = _new(folder / f"whole-{way.name}")
     run = way.submit(job, output)
     started = first_file(run, output)
-    if run.wait(PATIENCE_S):
+    if ended(run):
         raise RuntimeError(f"the undisturbed run failed, see {output.with_suffix('.log')}")
     return Undisturbed(contents=contents(output), seconds=time.monotonic() - started)
 
@@ -53,35 +50,38 @@ def kill(way: Way, job: Job, folder: Path, whole: Undisturbed, number: int, rand
     role = ROLES[way.name][number % len(ROLES[way.name])]
     output = _new(folder / f"kill-{way.name}-{number}")
     run = way.submit(job, output)
-    started = first_file(run, output)
     moment = float(random.uniform(0, whole.seconds))
-    time.sleep(max(started + moment - time.monotonic(), 0))
-    victim = None
-    while victim is None and run.poll() is None:
-        victim = killed(way, run, role, random)
-        time.sleep(0.01)
+    victim = _struck(way, run, role, first_file(run, output) + moment, random)
     before = marks(output)
-    code = run.wait(PATIENCE_S)
-    ended = f"exit {code}" + ("" if code else f" ({told(last_attempt(output))})")
+    code = ended(run)
+    ending = f"exit {code}" + ("" if code else f" ({told(last_attempt(output))})")
     way.mend()
     # As a user would, now with the same job, now from the folder.
-    again = (way.submit(job, output) if number % 2 else way.started(["jeospark", "resume", str(output)], output)).wait(
-        PATIENCE_S
-    )
-    after = marks(output)
-    redone = sum(after.get(name) != mark for name, mark in before.items())
+    command = ["jeospark", "resume", str(output)]
+    again = ended(way.submit(job, output) if number % 2 else way.started(command, output))
+    redone = sum(marks(output).get(name) != mark for name, mark in before.items())
     broken = [*differences(output, whole.contents), *strays(output, whole.contents)]
     if again:
         broken.append(f"the resumption ended with {again}, see {output.with_suffix('.log')}")
     if redone > way.cores:
         broken.append(f"{redone} units that were published were made again")
     what = (
-        f"{victim or 'ended before'} at {moment:.1f} s with {len(before)} units published; {ended}; "
+        f"{victim or 'ended before'} at {moment:.1f} s with {len(before)} units published; {ending}; "
         f"resumed: {told(last_attempt(output))}; {redone} made again"
     )
     if not broken:
         rmtree(output)
     return Row(way=way.name, fault=f"kill {role}", what=what, broken=tuple(broken))
+
+
+def _struck(way: Way, run: "Popen[str]", role: str, moment: float, random: np.random.Generator) -> str | None:
+    """Kill a process at a moment, or as soon as there is one; tells which, None where the run had ended."""
+    time.sleep(max(moment - time.monotonic(), 0))
+    victim = None
+    while victim is None and run.poll() is None:
+        victim = killed(way, run, role, random)
+        time.sleep(0.01)
+    return victim
 
 
 def first_file(run: "Popen[str]", output: Path) -> float:

@@ -14,9 +14,9 @@ import rasterio
 from bench_archive import Archive
 from chaos_check import Row, last_attempt, told
 from chaos_job import Job
-from chaos_kills import PATIENCE_S, undisturbed
+from chaos_kills import undisturbed
 from chaos_scene import Scene, expect, need
-from chaos_ways import Way
+from chaos_ways import Way, ended
 
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
@@ -35,11 +35,11 @@ BUDGET = {"JEOSPARK_WORKER_MEMORY_MB": "8192"}
 def memory(scene: Scene) -> Row:
     """The unit whose workers are killed for their memory fails by name, and the others are made."""
     job = _with_a_fat_unit(scene)
-    whole = undisturbed(_generous(scene.way), job, scene.folder / "fat")
+    whole = undisturbed(scene.way, job, scene.folder / "fat")
     output, broken = scene.output("memory"), list[str]()
-    run = _tight(scene.way).submit(job, output, **BUDGET)
+    run = scene.way.submit(job, output, **BUDGET)
     with _warden(scene.way, run) as killed:
-        code = run.wait(PATIENCE_S)
+        code = ended(run)
     expect(broken, code, 1, "the exit code where none may fail")
     rows = {row.unit_id: row for row in ledger.latest(load_job(str(output)))}
     failed = [row for row in rows.values() if row.status == "failed"]
@@ -47,9 +47,9 @@ def memory(scene: Scene) -> Row:
     text = failed[0].message or "" if failed else ""
     need(broken, f"'{text}' names a setting to change", holds="spark.executor.memoryOverhead" in text)
     first = told(last_attempt(output))
-    expect(broken, _generous(scene.way).submit(job, output, **BUDGET).wait(PATIENCE_S), 0, "the exit code with more")
-    lost = len(killed) or "some"
-    what = f"{lost} workers killed; exit {code}: {first}; with more memory: {told(last_attempt(output))}"
+    expect(broken, ended(scene.way.submit(job, output, **BUDGET)), 0, "the exit code with more")
+    expect(broken, len(killed), 2, "the number of workers that died")
+    what = f"{len(killed)} workers killed; exit {code}: {first}; with more memory: {told(last_attempt(output))}"
     return replace(scene, whole=whole).row("memory of a unit", what, broken, output)
 
 
@@ -94,18 +94,9 @@ def _fat(job: Job) -> tuple[str, str]:
     return f"r0000c0000/{month}", "WorkerLostError"
 
 
-def _generous(way: Way) -> Way:
-    return replace(way, options=(*way.options, "--conf", "spark.executor.memoryOverhead=3g"))
-
-
-def _tight(way: Way) -> Way:
-    """On YARN the container has little room beside the JVM."""
-    return replace(way, options=(*way.options, "--conf", f"spark.executor.memoryOverhead={LIMIT_MB}m"))
-
-
 @contextmanager
 def _warden(way: Way, run: "Popen[str]") -> Iterator[list[int]]:
-    """On this machine, kill workers that take too much, as YARN's NodeManager and the kernel do; gives whom."""
+    """Kill workers that take too much, as YARN's NodeManager and the kernel do; gives whom."""
     killed, stop = list[int](), threading.Event()
 
     def watch() -> None:
@@ -117,11 +108,9 @@ def _warden(way: Way, run: "Popen[str]") -> Iterator[list[int]]:
                         killed.append(each.pid)
 
     thread = threading.Thread(target=watch, daemon=True)
-    if way.name == "local":
-        thread.start()
+    thread.start()
     try:
         yield killed
     finally:
         stop.set()
-        if way.name == "local":
-            thread.join()
+        thread.join()

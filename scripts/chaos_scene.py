@@ -9,8 +9,8 @@ from shutil import rmtree
 
 from chaos_check import Row, differences, strays
 from chaos_job import Job
-from chaos_kills import PATIENCE_S, Undisturbed
-from chaos_ways import Way
+from chaos_kills import Undisturbed
+from chaos_ways import Way, ended
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,11 +31,11 @@ class Scene:
 
     def run(self, output: Path, *more: str, job: Job | None = None, **changes: str) -> int:
         """Run a job to its end; gives its exit code."""
-        return self.way.submit(job or self.job, output, *more, **changes).wait(PATIENCE_S)
+        return ended(self.way.submit(job or self.job, output, *more, **changes))
 
     def resume(self, output: Path, **changes: str) -> int:
         """Resume a run to its end; gives the exit code."""
-        return self.way.started(["jeospark", "resume", str(output)], output, **changes).wait(PATIENCE_S)
+        return ended(self.way.started(["jeospark", "resume", str(output)], output, **changes))
 
     def row(self, fault: str, what: str, broken: list[str], output: Path, *, compared: bool = True) -> Row:
         """The row of a fault after which all must be as if nothing had been."""

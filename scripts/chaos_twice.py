@@ -7,8 +7,9 @@ import time
 from datetime import UTC, datetime, timedelta
 
 from chaos_check import Row, last_attempt, marks, standing, told
-from chaos_kills import PATIENCE_S, first_file
+from chaos_kills import first_file
 from chaos_scene import Scene, expect, need
+from chaos_ways import ended
 
 from jeospark.engine import ledger
 from jeospark.engine.job import load_job
@@ -20,7 +21,7 @@ def twins(scene: Scene) -> Row:
     """Two runs of one recipe at once into one folder."""
     output, broken = scene.output("twins"), list[str]()
     runs = [scene.way.submit(scene.job, output) for _ in range(2)]
-    codes = [run.wait(PATIENCE_S) for run in runs]
+    codes = [ended(run) for run in runs]
     expect(broken, codes, [0, 0], "the exit codes")
     units = len(scene.whole.contents) // 3
     expect(broken, standing(output), {"done": units}, "how units stand")
@@ -37,7 +38,7 @@ def elsewhere(scene: Scene) -> Row:
     time.sleep(max(started + scene.whole.seconds / 2 - time.monotonic(), 0))
     for each in scene.way.victims(run, "driver"):
         each.kill()
-    run.wait(PATIENCE_S)
+    ended(run)
     before = marks(output)
     # To who resumes, a clock that was ahead when the run began and one that is behind now are the same.
     for folder in (*output.glob("ledger/attempt=*"), *output.glob("plan/*")):
@@ -47,7 +48,7 @@ def elsewhere(scene: Scene) -> Row:
         command = ["unshare", "--uts", "sh", "-c", f"hostname elsewhere && cd / && exec {' '.join(command)}"]
     else:
         command = ["sh", "-c", f"cd / && exec {' '.join(command)}"]
-    expect(broken, scene.way.started(command, output).wait(PATIENCE_S), 0, "the exit code of resume")
+    expect(broken, ended(scene.way.started(command, output)), 0, "the exit code of resume")
     job = load_job(str(output))
     need(broken, "what is done is skipped", holds=last_attempt(output).get("skipped", 0) >= len(before))
     need(broken, f"units stand as done ({standing(output)})", holds=standing(output).keys() <= {"done", "skipped"})

@@ -1,6 +1,7 @@
 """Ways of running a job that is disturbed: on this machine, on Spark's own cluster, on YARN; and what can be killed."""
 
 import os
+import signal
 import subprocess
 import sys
 from collections.abc import Iterator, Mapping
@@ -32,6 +33,19 @@ NAMES = {
     "application master": ("ApplicationMaster",),
 }
 """Words on the command line of a role's process."""
+
+
+PATIENCE_S = 900
+"""Until a run has to end: a lost NodeManager is missed after 15 s, a lost host by Spark after two minutes."""
+
+
+def ended(run: "subprocess.Popen[str]") -> int:
+    """Wait for the end of a run, and end it where it takes too long; gives its exit code."""
+    try:
+        return run.wait(PATIENCE_S)
+    except subprocess.TimeoutExpired:
+        os.killpg(run.pid, signal.SIGKILL)
+        return run.wait()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -10,7 +10,7 @@ from time import perf_counter
 from typing import Any
 
 from jeospark.catalog.publish import OutputCollection, item_href, thumbnail_href, valid_share, write_item
-from jeospark.errors import JeosparkError, TooLargeError
+from jeospark.errors import JeosparkError, StorageError, TooLargeError
 from jeospark.model import Outcome, Reject, Unit
 from jeospark.raster.cog import CogWriter
 from jeospark.raster.datasets import Datasets
@@ -117,7 +117,8 @@ def _run(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
             return replace(_make(unit, orders, base), rejects=rejects)
         except BadAssetError as error:
             rejects = (*rejects, error.reject)
-            if not orders.skip_bad_assets:
+            # A server that is away tells nothing of the asset: no result goes without it for that.
+            if not orders.skip_bad_assets or isinstance(error.__cause__, StorageError):
                 return _rejected(base, (*rejects, *_others(unit, orders, error.reject)))
             left = tuple(item for item in unit.items if item.item_id != error.reject.item_id)
             unit = replace(unit, items=left)

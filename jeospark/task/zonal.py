@@ -10,6 +10,7 @@ from time import perf_counter
 
 import pyarrow as pa
 
+from jeospark.errors import StorageError
 from jeospark.model import ItemRef, Outcome, Reject, Unit
 from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
@@ -105,7 +106,7 @@ def _run(unit: Unit, zones: TileZones, orders: ZonalOrders, base: Outcome) -> Ou
             return replace(_make(unit, zones, orders, base), rejects=rejects)
         except BadAssetError as error:
             rejects = (*rejects, error.reject)
-            if not orders.skip_bad_assets:
+            if not orders.skip_bad_assets or isinstance(error.__cause__, StorageError):
                 break
             left = tuple(item for item in unit.items if item.item_id != error.reject.item_id)
             unit = replace(unit, items=left)

@@ -112,35 +112,3 @@ def test_large_results_go_through_the_scratch_folder(world, scene, ndvi_recipe):
     (world.output / "tile/tile_all.json").unlink()
     np.testing.assert_array_equal(world.run(unit, ndvi_recipe(), memory_mb=64, scratch=nowhere), scratched)
     assert [path.name for path in world.folder.iterdir() if path.name.startswith("jeospark-")] == []
-
-
-LIMITED = """
-import pickle, resource, sys
-from pathlib import Path
-from jeospark.raster.env import gdal_environment
-from jeospark.task.program import program
-from jeospark.task.unit import Orders, run_unit
-unit, recipe, bands, product, settings = pickle.load(open(sys.argv[1], "rb"))
-orders = Orders(program=program(recipe, bands), product=product, settings=settings, skip_bad_assets=True)
-with gdal_environment(settings):
-    pages = int(Path("/proc/self/statm").read_text().split()[0])
-    limit = pages * resource.getpagesize() + (24 << 20)
-    resource.setrlimit(resource.RLIMIT_AS, (limit, resource.RLIM_INFINITY))
-    outcome = run_unit(unit, orders)
-    resource.setrlimit(resource.RLIMIT_AS, (resource.RLIM_INFINITY, resource.RLIM_INFINITY))
-    print(outcome.status, outcome.error, outcome.message, outcome.rejects)
-"""
-
-
-def test_a_unit_that_gets_no_memory_says_what_to_change_and_leaves_no_item_out(world, scene, ndvi_recipe):
-    items = [world.item(f"i{day}", scene(day, (1024, 1024)), day) for day in range(4)]
-    recipe, unit = ndvi_recipe(), world.unit(items, (1024, 1024))
-    orders = world.orders(recipe, memory_mb=2000)
-    order = world.folder / "order.pickle"
-    bands = world.bands(("B04", "B08", "SCL"))
-    order.write_bytes(pickle.dumps((unit, recipe.to_json(), bands, orders.product, orders.settings)))
-    done = subprocess.run([sys.executable, "-c", LIMITED, str(order)], check=True, capture_output=True, text=True)
-    assert done.stdout.startswith("failed TooLargeError unit tile/all: "), done.stdout + done.stderr
-    assert "spark.executor.memoryOverhead" in done.stdout
-    assert done.stdout.endswith(" ()\n")
-    assert world.files() == []
