@@ -18,6 +18,8 @@ INDEX = "_plan.json"
 """Readers of Parquet folders leave names out that begin so."""
 AT_ONCE = 64
 """Units read together."""
+MANY = 16_384
+"""Units read together without their items."""
 OUTLINE = tuple(name for name in UNITS.names if name not in ("items", *COUNTS))
 """Columns of a unit beside its items, which are nearly all of a plan."""
 
@@ -51,11 +53,11 @@ class PlanFolder:
         """Output pixels of them all."""
         return sum(part.pixels for part in self.parts)
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """All units (`UNITS`), or some columns of them, in the plan's order."""
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of all units (`UNITS`) other than their items, in the plan's order."""
         for part in self.parts:
             with open_table(_href(self.path, part.name)) as file:
-                yield from file.iter_batches(AT_ONCE, columns=columns and list(columns))
+                yield from file.iter_batches(MANY, columns=list(columns))
 
     def outlines(self) -> Iterator[Unit]:
         """All units, without their items, in the plan's order."""

@@ -115,7 +115,8 @@ def test_any_stretch_of_a_plan_can_be_read(folder, units, first, count):
 
 
 def test_a_plan_reads_back_as_it_was_written(folder, units):
-    assert pa.Table.from_batches(folder.batches()).to_pylist() == units.to_pylist()
+    assert list(folder.read()) == [unit_of(row) for row in units.to_pylist()]
+    assert pa.Table.from_batches(folder.batches(READ)).to_pylist() == units.select(READ).to_pylist()
 
 
 def test_a_plan_tells_of_its_units_without_their_items(folder):
