@@ -160,6 +160,23 @@ def planned(name: str, archive: Archive, target: float, folder: Path, repeat: in
     )  # fmt: skip
 
 
+def bench_finish(folder: Path, repeat: int) -> Iterator[Result]:
+    """What the driver does after the units of the plan of a million items: ledger, collection, report."""
+    output = folder / "plan" / "planned"
+    if not (output / "plan").exists():
+        list(bench_plan(folder, 1))
+    runs = [child("bench_finish.py", str(output)) for _ in range(repeat)]
+    finished = [run["finish"] for run in runs]
+    last = runs[-1]
+    yield Result(
+        name="finish", what=f"collection and report of {last['units']:,} units / 60 s", ratio=median(finished) / 60,
+        seconds={"finish": finished, "ledger closed": [run["close"] for run in runs],
+                 "explained again": [run["explain"] for run in runs]},
+        also={"report kB": last["report_kb"], "collection kB": last["collection_kb"],
+              "driver's Python peak MiB": last["python_mb"]},
+    )  # fmt: skip
+
+
 def others(script: str) -> Callable[[Path, int], Iterator[Result]]:
     """A benchmark of a script of its own, whose peers are asked for when it runs only.
 
@@ -269,6 +286,7 @@ BENCHMARKS: dict[str, tuple[Callable[[Path, int], Iterator[Result]], int]] = {
     "storage": (bench_storage, 3),
     "plan": (bench_plan, 3),
     "plan10m": (bench_plan10m, 1),
+    "finish": (bench_finish, 3),
     "zonal": (others("bench_zonal"), 3),
     "points": (others("bench_points"), 3),
     "ais": (others("bench_ais"), 1),

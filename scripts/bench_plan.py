@@ -256,6 +256,7 @@ def plan(catalog: str, output: str) -> Planned:
         seconds = perf_counter() - started
         explain(replace(planned, folder=written), Settings.load())
         explained = perf_counter() - started - seconds
+    job.save()
     read = pq.read_metadata(Catalog(catalog).items_path(COLLECTION)).num_rows
     spark.stop()
     return Planned(

@@ -84,11 +84,16 @@ def markdown(results: Sequence[Result]) -> str:
 
 def put_into(page: Path, results: Sequence[Result]) -> None:
     """Replace the results in a page."""
+    put_between(page, markdown(results), BEGIN, END)
+
+
+def put_between(page: Path, results: str, begin: str, end: str) -> None:
+    """Replace what stands between two lines of a page."""
     text = page.read_text(encoding="utf-8")
-    if BEGIN not in text or END not in text:
-        raise SystemExit(f"{page} lacks the lines {BEGIN} and {END}")
-    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
-    page.write_text(pattern.sub(lambda _: f"{BEGIN}\n{markdown(results)}\n{END}", text), encoding="utf-8")
+    if begin not in text or end not in text:
+        raise SystemExit(f"{page} lacks the lines {begin} and {end}")
+    pattern = re.compile(f"{re.escape(begin)}.*{re.escape(end)}", re.DOTALL)
+    page.write_text(pattern.sub(lambda _: f"{begin}\n{results}\n{end}", text), encoding="utf-8")
 
 
 def machine() -> str:

@@ -62,7 +62,7 @@ def explain(plan: Plan, settings: Settings) -> Explanation:
     def summed(units: pa.RecordBatch) -> pa.RecordBatch:
         return sums_of(units, bands, _done(units) if ran_before else 0)
 
-    sums = add(plan.over(summed, READ, SUMS))
+    sums = add(plan.over(summed, READ, SUMS, files=ran_before))
     check_units(sums.units, plan.job)
     _check_fits(sums.deepest, program, settings)
     return Explanation(

@@ -6,6 +6,9 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
+import numpy as np
+import pyarrow.compute as pc
+
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.publish import write_collection
 from jeospark.engine import ledger
@@ -13,6 +16,7 @@ from jeospark.engine.job import Job
 from jeospark.engine.plan import written_plan
 from jeospark.errors import OutputError
 from jeospark.model import Unit
+from jeospark.planning.folder import PlanFolder
 from jeospark.recipe.analysis import period
 from jeospark.report.page import write_report
 from jeospark.report.record import RunInfo, TileArea
@@ -20,6 +24,8 @@ from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.task.product import product
 
 FILE = "attempt.json"
+MAX_TILES = 1_000
+"""On the map of the report."""
 PUBLISHED = frozenset({"done", "empty", "skipped"})
 
 
@@ -62,24 +68,32 @@ def finish(job: Job) -> Places:
     outcomes = ledger.latest(job)
     published = {outcome.unit_id for outcome in outcomes if outcome.status in PUBLISHED}
     folder = written_plan(job)
-    units = list(folder.read()) if folder else []
+    if folder is None:
+        raise _unfinished(job)
+    units = list(folder.outlines())
     ready = job.program
     made = product(ready, folder=job.output, title=job.title)
     collection = write_collection(
         made, [unit for unit in units if unit.unit_id in published], json.loads(ready.graph.to_json())
     )
-    report = write_report(job.output, _info(job, attempt, units, made.versions), outcomes)
+    report = write_report(job.output, _info(job, attempt, folder, units, made.versions), outcomes)
     return Places(collection=collection, report=report)
+
+
+def _unfinished(job: Job) -> OutputError:
+    remedy = f"Bring it there with `jeospark resume {shlex.quote(job.output)}`."
+    return OutputError("the run in the folder has not come to its end", where=job.output, remedy=remedy)
 
 
 def _last_attempt(job: Job) -> Attempt:
     if not exists(job.path(FILE)):
-        remedy = f"Bring it there with `jeospark resume {shlex.quote(job.output)}`."
-        raise OutputError("the run in the folder has not come to its end", where=job.output, remedy=remedy)
+        raise _unfinished(job)
     return Attempt(**json.loads(read_text(job.path(FILE))))
 
 
-def _info(job: Job, attempt: Attempt, units: Sequence[Unit], versions: Mapping[str, str]) -> RunInfo:
+def _info(
+    job: Job, attempt: Attempt, folder: PlanFolder, units: Sequence[Unit], versions: Mapping[str, str]
+) -> RunInfo:
     ready = job.program
     return RunInfo(
         title=job.title,
@@ -92,28 +106,30 @@ def _info(job: Job, attempt: Attempt, units: Sequence[Unit], versions: Mapping[s
         cores=attempt.cores,
         command=attempt.command,
         resume_command=f"jeospark resume {shlex.quote(job.output)}",
-        inputs=_inputs(job, units),
+        inputs=_inputs(job, folder),
         versions=versions,
         tiles=_tiles(units),
     )
 
 
-def _inputs(job: Job, units: Sequence[Unit]) -> dict[str, str]:
-    items = {item.item_id: item.datetime for unit in units for item in unit.items}
-    first, last = min(items.values()), max(items.values())
+def _inputs(job: Job, folder: PlanFolder) -> dict[str, str]:
+    items = folder.items()
+    first, last = pc.min_max(items.column("datetime")).as_py().values()
     return {
         "Collection": job.program.load.collection,
-        "Items": f"{len(items):,}",
+        "Items": f"{items.num_rows:,}",
         "Dates": f"{first:%Y-%m-%d} to {last:%Y-%m-%d}",
         "Catalogue": job.catalog,
     }
 
 
 def _tiles(units: Sequence[Unit]) -> tuple[TileArea, ...]:
-    extents = {unit.tile: (unit.crs, unit.transform, unit.shape) for unit in units}
+    """Those of all units; of very many, as many as a map can show, evenly taken."""
+    extents = sorted({unit.tile: (unit.crs, unit.transform, unit.shape) for unit in units}.items())
+    chosen = np.linspace(0, len(extents), min(len(extents), MAX_TILES), endpoint=False).astype(int)
     return tuple(
         TileArea(tile=tile, ring=ring)
-        for tile, extent in sorted(extents.items())
+        for tile, extent in (extents[place] for place in chosen.tolist())
         for ring in _rings(footprint_of_grid(*extent)["geometry"])
     )
 

@@ -31,8 +31,10 @@ ITEMS_HERE = 20_000
 """Items in the collection up to which the driver makes the plan itself."""
 PAIRS_HERE = 50_000
 """Uses of items by units up to which it does so; on a fine grid an item has many."""
-UNITS_HERE = 100_000
-"""Units of a written plan up to which the driver looks at them itself."""
+UNITS_HERE = 1_000_000
+"""Units of a written plan up to which the driver sums them up itself, which takes seconds."""
+FILES_HERE = 10_000
+"""Units up to which the driver looks for their results itself."""
 AT_ONCE = 5_000
 """Items placed together."""
 SAMPLE = 200
@@ -80,7 +82,12 @@ class Plan:
         return complete(path, parts)
 
     def over(
-        self, function: Callable[[pa.RecordBatch], pa.RecordBatch], columns: Sequence[str], schema: pa.Schema
+        self,
+        function: Callable[[pa.RecordBatch], pa.RecordBatch],
+        columns: Sequence[str],
+        schema: pa.Schema,
+        *,
+        files: bool,
     ) -> list[pa.RecordBatch]:
         """What a function makes of each batch of units, here or in Spark's workers.
 
@@ -88,9 +95,11 @@ class Plan:
             function: From `columns` of some units, one or more, to a batch of `schema`.
             columns: Those of `UNITS` that it needs.
             schema: Of what it returns; few rows, as all come here.
+            files: True where it looks at files of each unit, which may be slow.
         """
+        most = FILES_HERE if files else UNITS_HERE
         # Spark reads plans of mounted file systems only.
-        if self.folder is not None and (self.folder.units <= UNITS_HERE or is_remote(self.folder.path)):
+        if self.folder is not None and (self.folder.units <= most or is_remote(self.folder.path)):
             return [function(batch) for batch in self.folder.batches(columns)]
         units = self._here() if self.folder is None else None
         if units is not None:

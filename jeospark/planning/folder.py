@@ -6,9 +6,10 @@ from dataclasses import asdict, dataclass
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from jeospark.model import Unit
-from jeospark.schema import UNITS, unit_of
+from jeospark.schema import COUNTS, ITEM, UNITS, unit_of
 from jeospark.storage.href import join
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.storage.tables import open_table, write_table
@@ -17,6 +18,12 @@ INDEX = "_plan.json"
 """Readers of Parquet folders leave names out that begin so."""
 AT_ONCE = 64
 """Units read together."""
+MANY = 16_384
+"""Units read together without their items."""
+OUTLINE = tuple(name for name in UNITS.names if name not in ("items", *COUNTS))
+"""Columns of a unit beside its items, which are nearly all of a plan."""
+
+ITEMS = pa.schema([ITEM.field(name) for name in ("item_id", "datetime")])
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,11 +53,26 @@ class PlanFolder:
         """Output pixels of them all."""
         return sum(part.pixels for part in self.parts)
 
-    def batches(self, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """All units (`UNITS`), or some columns of them, in the plan's order."""
+    def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
+        """Some columns of all units (`UNITS`) other than their items, in the plan's order."""
         for part in self.parts:
             with open_table(_href(self.path, part.name)) as file:
-                yield from file.iter_batches(AT_ONCE, columns=columns and list(columns))
+                yield from file.iter_batches(MANY, columns=list(columns))
+
+    def outlines(self) -> Iterator[Unit]:
+        """All units, without their items, in the plan's order."""
+        for batch in self.batches(OUTLINE):
+            yield from (unit_of({**row, "items": ()}) for row in batch.to_pylist())
+
+    def items(self) -> pa.Table:
+        """Every item that units use, once: `item_id` and `datetime`."""
+        tables = [self._items(part) for part in self.parts]
+        return _distinct(pa.concat_tables(tables)) if tables else ITEMS.empty_table()
+
+    def _items(self, part: Part) -> pa.Table:
+        with open_table(_href(self.path, part.name)) as file:
+            held = file.read(columns=[f"items.list.element.{name}" for name in ITEMS.names])
+        return _distinct(pa.Table.from_struct_array(pc.list_flatten(held.column("items"))).select(ITEMS.names))
 
     def read(self, first: int = 0, end: int | None = None) -> Iterator[Unit]:
         """The units from number `first` to before number `end`, counted in the plan's order."""
@@ -102,6 +124,10 @@ def open_folder(path: str) -> PlanFolder:
     """
     parts = json.loads(read_text(_href(path, INDEX)))
     return PlanFolder(path=path, parts=tuple(Part(**part) for part in parts))
+
+
+def _distinct(table: pa.Table) -> pa.Table:
+    return table.group_by(table.column_names).aggregate([])
 
 
 def _href(path: str, name: str) -> str:

@@ -54,7 +54,11 @@ def coverage(run: RunInfo, outcomes: Sequence[Outcome]) -> str:
         by_tile.setdefault(outcome.tile, []).append(outcome)
     legend = "".join(f'<li><i class="{name}"></i>{text}</li>' for name, text in _LEGEND)
     legend = f'<ul class="legend" aria-label="Share of usable pixels">{legend}</ul>'
-    boxes = [section("Usable pixels by tile", coverage_map(run.tiles, by_tile) + legend)] if run.tiles else []
+    drawn = len({area.tile for area in run.tiles})
+    told = f"{grouped(drawn)} of {grouped(len(by_tile))} tiles are drawn." if drawn < len(by_tile) else ""
+    boxes = []
+    if run.tiles:
+        boxes.append(section("Usable pixels by tile", coverage_map(run.tiles, by_tile) + legend + _note(told)))
     periods = {outcome.period for outcome in outcomes}
     if outcomes:
         cut = len(by_tile) > MAX_ROWS or len(periods) > MAX_COLUMNS

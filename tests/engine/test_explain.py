@@ -68,6 +68,7 @@ def test_large_plans_are_summed_up_by_spark(done, monkeypatch):
     told = explain(done.plan, Settings.load())
     monkeypatch.setattr("jeospark.engine.plan.ITEMS_HERE", 0)
     monkeypatch.setattr("jeospark.engine.plan.UNITS_HERE", 0)
+    monkeypatch.setattr("jeospark.engine.plan.FILES_HERE", 0)
     assert explain(done.plan, Settings.load()) == told
     fixed = replace(done.plan, folder=written_plan(done.plan.job))
     assert explain(fixed, Settings.load()) == told

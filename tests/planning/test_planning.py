@@ -1,5 +1,6 @@
 """Units selected, placed, gathered, written and summed up without Spark."""
 
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jeospark.errors import CatalogError, OutputUnwritableError
-from jeospark.planning.folder import AT_ONCE, complete, is_complete, open_folder, write_part
+from jeospark.planning.folder import AT_ONCE, PlanFolder, complete, is_complete, open_folder, write_part
 from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import Placing, place
 from jeospark.planning.select import SELECTED, select
@@ -114,7 +115,17 @@ def test_any_stretch_of_a_plan_can_be_read(folder, units, first, count):
 
 
 def test_a_plan_reads_back_as_it_was_written(folder, units):
-    assert pa.Table.from_batches(folder.batches()).to_pylist() == units.to_pylist()
+    assert list(folder.read()) == [unit_of(row) for row in units.to_pylist()]
+    assert pa.Table.from_batches(folder.batches(READ)).to_pylist() == units.select(READ).to_pylist()
+
+
+def test_a_plan_tells_of_its_units_without_their_items(folder):
+    assert list(folder.outlines()) == [replace(unit, items=()) for unit in folder.read()]
+    used = {(item.item_id, item.datetime) for unit in folder.read() for item in unit.items}
+    items = folder.items()
+    assert items.num_rows == len(used) == 6
+    assert {(row["item_id"], row["datetime"]) for row in items.to_pylist()} == used
+    assert PlanFolder(path=folder.path, parts=()).items().num_rows == 0
 
 
 def test_a_plan_that_cannot_be_written_is_named(units, tmp_path):
