@@ -33,24 +33,15 @@ class Peer:
     Args:
         script: Its path.
         arguments: What tells it to serve, and as what.
-        prefix: A program that starts it, such as taskset.
     """
 
-    def __init__(self, script: str, *arguments: str, prefix: tuple[str, ...] = ()) -> None:
-        command = [*prefix, sys.executable, script, *arguments]
+    def __init__(self, script: str, *arguments: str) -> None:
+        command = [sys.executable, script, *arguments]
         self._process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
 
     def ask(self, **asked: Any) -> Any:
         """Wait for its answer."""
-        self.begin(**asked)
-        return self.answer()
-
-    def begin(self, **asked: Any) -> None:
-        """Send what is asked, and do not wait."""
         print(json.dumps(asked), file=_open(self._process.stdin), flush=True)
-
-    def answer(self) -> Any:
-        """Wait for the answer to what was sent."""
         line = _open(self._process.stdout).readline()
         if not line:
             raise SystemExit("a process ended; see its message above")

@@ -11,7 +11,7 @@ import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from datetime import timedelta
+from datetime import datetime, timedelta
 from decimal import Decimal
 from math import isclose
 from pathlib import Path
@@ -133,6 +133,8 @@ def _number(value: Any) -> Any:
     if isinstance(value, timedelta):
         # SedonaDB's averages are whole milliseconds.
         return round(value.total_seconds(), 2)
+    if isinstance(value, datetime):
+        return value.replace(tzinfo=None)
     return float(value) if isinstance(value, Decimal) else value
 
 

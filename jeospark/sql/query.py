@@ -15,6 +15,7 @@ from jeospark.sql.guard import check_analysed, check_parsed
 from jeospark.sql.limits import Limits, watched
 from jeospark.sql.problems import told
 from jeospark.sql.session import session
+from jeospark.sql.spatial import with_index
 from jeospark.sql.statements import Statement, split
 from jeospark.storage.roots import Roots
 
@@ -66,7 +67,7 @@ def _answer(spark: SparkSession, statement: Statement, roots: Roots, limits: Lim
     check_parsed(spark, statement.text, roots)
     frame = spark.sql(statement.text)
     check_analysed(frame, roots)
-    table, geometries = _collected(frame, limits, head)
+    table, geometries = _collected(with_index(frame), limits, head)
     limits.check_rows(table.num_rows)
     more = head is not None and table.num_rows > head
     return answer_of(table.slice(0, head) if more else table, geometries, more=more)
