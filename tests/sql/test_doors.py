@@ -82,7 +82,8 @@ def test_the_prompt_takes_lines_until_a_semicolon(db, monkeypatch, tmp_path, cap
 @pytest.mark.parametrize(
     ("before", "expected"),
     [("SELECT * FROM it", "items"), ("SELECT ST_Inters", "ST_Intersects"), ("SELECT ob FROM items", None),
-     ("SELECT * FROM items WHERE obs", "observation"), ("SELECT items.prop", "properties"), ("sel", "SELECT")],
+     ("SELECT * FROM items WHERE obs", "observation"), ("SELECT items.prop", "properties"), ("sel", "SELECT"),
+     ("SELECT * FROM zonal", "zonal_stats")],
 )  # fmt: skip
 def test_completion(db, before, expected):
     from jeospark.sql.prompt import SqlCompleter
