@@ -9,7 +9,6 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
-import shapely
 from pyspark.sql import SparkSession
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import from_arrow_schema
@@ -29,10 +28,9 @@ from jeospark.recipe.partition import DATE
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable
 from jeospark.storage.tables import write_table
-from jeospark.task.zonal_place import PLACED, Ground, place_zones
-from jeospark.task.zonal_project import lonlat
+from jeospark.task.zonal_place import PLACED, Ground, lonlat_bounds, place_zones
 from jeospark.task.zonal_table import KEYS, PARTS, RESULTS, Limits, merge
-from jeospark.task.zonal_zones import REJECTS, repeated, usable
+from jeospark.task.zonal_zones import REJECTS, repeated
 from jeospark.tiling.extent import PixelExtent
 from udfs.coverage import METHODS
 
@@ -169,7 +167,7 @@ def _around(plan: Plan, zones: Zones, repeats: frozenset[str]) -> Plan:
     Raises:
         EmptySelectionError: No zone can be used.
     """
-    boxes = [_box(batch, zones.crs, repeats) for batch in zones.table.to_batches(AT_ONCE)]
+    boxes = [lonlat_bounds(batch, zones.crs, repeats) for batch in zones.table.to_batches(AT_ONCE)]
     bounds = np.array([box for box in boxes if np.isfinite(box).all()]).reshape(-1, 4)
     if not len(bounds):
         raise EmptySelectionError(
@@ -180,18 +178,6 @@ def _around(plan: Plan, zones: Zones, repeats: frozenset[str]) -> Plan:
     placing = plan.gathering.placing
     area = _common(placing.area, BBox(west=west, south=south, east=east, north=north))
     return replace(plan, gathering=replace(plan.gathering, placing=replace(placing, area=area)))
-
-
-def _box(batch: pa.RecordBatch, crs: str, repeats: frozenset[str]) -> np.ndarray:
-    """Bounds in longitude and latitude, a little wider; NaN where nothing has any."""
-    bounds = shapely.bounds(lonlat(usable(batch, repeats).geometries, crs))
-    known = bounds[np.isfinite(bounds).all(axis=1)]
-    if not len(known):
-        return np.full(4, np.nan)
-    margin = 1e-3
-    west, south = np.maximum(known[:, :2].min(axis=0) - margin, (-180.0, -90.0))
-    east, north = np.minimum(known[:, 2:].max(axis=0) + margin, (180.0, 90.0))
-    return np.array([west, south, east, north])
 
 
 def _common(area: BBox | None, around: BBox) -> BBox:

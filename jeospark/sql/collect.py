@@ -20,7 +20,6 @@ def collect(frame: DataFrame, limits: Limits) -> pa.Table:
     Raises:
         SqlLimitError: They are larger than allowed; what is not here yet is not fetched.
     """
-    schema = to_arrow_schema(frame.schema)
     batches, nbytes = [], 0
     order: list[int] = []
     for part in _parts(frame):
@@ -31,8 +30,9 @@ def collect(frame: DataFrame, limits: Limits) -> pa.Table:
         limits.check_bytes(nbytes)
         batches.append(part)
     if not batches:
-        return schema.empty_table()
-    return pa.Table.from_batches([batches[at] for at in order]).cast(schema)
+        return to_arrow_schema(frame.schema).empty_table()
+    # As they came: Spark's schema says of structs that may be null that they are not, and Arrow then refuses nulls.
+    return pa.Table.from_batches([batches[at] for at in order])
 
 
 def _parts(frame: DataFrame) -> Iterator[Any]:

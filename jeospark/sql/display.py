@@ -24,6 +24,8 @@ def as_text(table: pa.Table, geometries: Sequence[str] = (), *, more: bool = Fal
     """
     if not table.num_columns:
         return ""
+    if _is_page(table):
+        return str(table.column(0)[0])
     cells = _cells(table, geometries)
     widths = [max(map(len, [name, *column])) for name, column in zip(table.column_names, cells, strict=True)]
     right = [_is_number(field.type) for field in table.schema]
@@ -49,6 +51,11 @@ def as_html(table: pa.Table, geometries: Sequence[str] = (), *, more: bool = Fal
     )
     foot = html.escape(_count(table, more=more))
     return f"<table><thead><tr>{head}</tr></thead><tbody>{body}</tbody></table><small>{foot}</small>"
+
+
+def _is_page(table: pa.Table) -> bool:
+    """True for one text of several lines, such as EXPLAIN gives; a table would show its beginning only."""
+    return table.shape == (1, 1) and pa.types.is_string(table.schema[0].type) and "\n" in str(table.column(0)[0])
 
 
 def _line(row: Sequence[str], widths: Sequence[int], right: Sequence[bool]) -> str:

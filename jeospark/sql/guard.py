@@ -33,8 +33,8 @@ COMMANDS = frozenset(
     }
 )  # fmt: skip
 """What else is allowed, and what it is made of; none of it writes, and a view is checked as the query that it is."""
-FUNCTIONS = frozenset({"reflect", "java_method", "try_reflect"})
-"""Functions that call any method of any class."""
+FUNCTIONS = frozenset({"reflect", "java_method", "try_reflect", "st_geomfromgml", "st_geomfromkml"})
+"""Functions that call any method of any class, and those that open the files which entities of their XML name."""
 MEMORY = frozenset(
     {"CTERelationRef", "EmptyRelation", "LocalRelation", "LogicalRDD", "OneRowRelation", "Range", "UnionLoopRef"}
 )

@@ -21,6 +21,13 @@ _CONDITION = re.compile(r"^\[[A-Z_.0-9]+\]\s*")
 _JAVA = re.compile(r"^(?:[\w$]+\.)+([\w$]*(?:Exception|Error)): ")
 _PYTHON = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception): (.+)$", re.MULTILINE)
 _ANSI = re.compile(r"\s*If necessary set \S+ to \S+ to bypass this error\.?")
+_NAMED = (
+    re.compile(r"\bfunction (ST_\w+)"),
+    re.compile(r"expressions\.(ST_\w+)"),
+    re.compile(r"Path does not exist: (?:file:)?(/\S*?)\.?(?=\s|$)"),
+    re.compile(r"USING column `(\w+)`"),
+)
+"""How messages without a place name what they are about."""
 _WIDTH = 110
 """Longest part of a line of the query that is shown."""
 
@@ -63,6 +70,15 @@ def _place(statement: Statement, error: PySparkException | Py4JJavaError) -> tup
             if not context.objectType() and context.startIndex() >= 0:
                 start, stop = context.startIndex(), context.stopIndex()
                 return statement.start + start, stop - start + 1
+    return _mentioned(statement, str(error))
+
+
+def _mentioned(statement: Statement, message: str) -> tuple[int, int] | None:
+    """Where a function or file that a message names stands in the statement; None where it could be several places."""
+    for name in (match[1] for pattern in _NAMED for match in pattern.finditer(message)):
+        at = [match.start() for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", statement.text, re.IGNORECASE)]
+        if len(at) == 1:
+            return statement.start + at[0], len(name)
     return None
 
 
@@ -84,6 +100,7 @@ def _shown(source: str, at: int, length: int) -> str:
 
 _MISSING = {
     "UNRESOLVED_COLUMN": ("column", "objectName", "proposal"),
+    "UNRESOLVED_USING_COLUMN_FOR_JOIN": ("column", "colName", "suggestion"),
     "FIELD_NOT_FOUND": ("field", "fieldName", "fields"),
     "TABLE_OR_VIEW_NOT_FOUND": ("table", "relationName", ""),
     "UNRESOLVED_ROUTINE": ("function", "routineName", ""),
@@ -103,7 +120,8 @@ def _words(spark: SparkSession, error: PySparkException | Py4JJavaError) -> tupl
         noun, key, proposed = missing
         name = _name(found.get(key, ""))
         return f"there is no {noun} '{name}'", _near(name, _known(spark, noun, found.get(proposed, "")))
-    if (raised := _raised(found.get("msg", "") or error.getMessage() or "")) is not None:
+    # Of what Python raised while rows were made, only the whole text tells.
+    if (raised := _raised(found.get("msg", "") or error.getMessage() or str(error))) is not None:
         return raised, ""
     message = _line(error.getMessage() or "") or _cause(getattr(error, "_origin", None)) or _line(str(error))
     return message, ""
@@ -112,15 +130,14 @@ def _words(spark: SparkSession, error: PySparkException | Py4JJavaError) -> tupl
 def _raised(message: str) -> str | None:
     """What Python raised, where the message is a traceback."""
     found = _PYTHON.findall(message) if "Traceback (most recent call last)" in message else []
-    return str(found[-1]).strip() if found else None
+    return str(found[-1]).strip().rstrip(".") if found else None
 
 
 def _known(spark: SparkSession, noun: str, proposed: str) -> list[str]:
     if proposed:
         return [_name(each) for each in proposed.split(", ")]
-    if noun == "table":
-        return table_names(spark)
-    return function_names(spark) if noun.endswith("function") else []
+    names = {"table": table_names, "function": function_names, "table function": table_function_names}
+    return names[noun](spark) if noun in names else []
 
 
 def table_names(spark: SparkSession) -> list[str]:
@@ -130,20 +147,26 @@ def table_names(spark: SparkSession) -> list[str]:
 
 def function_names(spark: SparkSession) -> list[str]:
     """Names of all functions, Sedona's written as its documentation does."""
-    registry = spark._jsparkSession.sessionState().functionRegistry().listFunction()  # noqa: SLF001
     styled = _sedona_names()
-    return sorted(styled.get(name, name) for name in _listed(registry))
+    return sorted(styled.get(name, name) for name in names_of(spark._jsparkSession.sessionState().functionRegistry()))  # noqa: SLF001
+
+
+def table_function_names(spark: SparkSession) -> list[str]:
+    """Names of all functions that stand in place of a table."""
+    return sorted(names_of(spark._jsparkSession.sessionState().tableFunctionRegistry()))  # noqa: SLF001
+
+
+def names_of(registry: Any) -> Iterator[str]:
+    """Names of the functions in a registry of Spark's."""
+    # One text for all names: a call for each of a thousand would take a second.
+    listed = str(registry.listFunction().mkString("\n")).split("\n")
+    yield from (part.rpartition(".")[2].strip("`") for part in listed)
 
 
 def _sedona_names() -> dict[str, str]:
     """Sedona's functions as its documentation writes them, by their names in lower case."""
     modules = (st_aggregates, st_constructors, st_functions, st_predicates)
     return {name.lower(): name for module in modules for name in dir(module) if name.startswith("ST_")}
-
-
-def _listed(names: Any) -> Iterator[str]:
-    # One text for all names: a call for each of a thousand would take a second.
-    yield from (part.rpartition(".")[2].strip("`") for part in str(names.mkString("\n")).split("\n"))
 
 
 def _name(quoted: str) -> str:
@@ -184,4 +207,6 @@ def _line(message: str) -> str:
     first = next(iter(lines), "")
     if first.endswith(":"):
         first = " ".join(lines[:3])
-    return _CONDITION.sub("", _ANSI.sub("", _STATE.sub("", _JAVA.sub("", first)))).rstrip(". :;")
+    plain = _CONDITION.sub("", _ANSI.sub("", _STATE.sub("", _JAVA.sub("", first)))).rstrip(". :;")
+    # Spark knows of Sedona's type only how it is kept.
+    return plain.replace('UDT("BINARY")', '"GEOMETRY"')

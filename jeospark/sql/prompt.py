@@ -17,7 +17,7 @@ from jeospark.errors import JeosparkError
 from jeospark.settings import Settings
 from jeospark.sql.display import ROWS
 from jeospark.sql.limits import Limits
-from jeospark.sql.problems import function_names, table_names
+from jeospark.sql.problems import function_names, table_function_names, table_names
 from jeospark.sql.query import run
 from jeospark.sql.statements import is_complete, tokens
 
@@ -26,7 +26,7 @@ KEYWORDS = (
     "SELECT", "DISTINCT", "FROM", "WHERE", "GROUP BY", "HAVING", "ORDER BY", "LIMIT", "JOIN", "LEFT JOIN", "CROSS JOIN",
     "ON", "USING", "AS", "AND", "OR", "NOT", "IN", "BETWEEN", "LIKE", "IS NULL", "IS NOT NULL", "CASE", "WHEN", "THEN",
     "ELSE", "END", "UNION ALL", "WITH", "CREATE TEMPORARY VIEW", "SHOW TABLES", "SHOW FUNCTIONS", "DESCRIBE", "EXPLAIN",
-    "CAST", "INTERVAL", "TIMESTAMP", "DATE", "DESC", "ASC", "OVER", "PARTITION BY",
+    "CAST", "INTERVAL", "TIMESTAMP", "DATE", "DESC", "ASC", "OVER", "PARTITION BY", "TABLE",
 )  # fmt: skip
 _AFTER_TABLE = frozenset({"FROM", "JOIN", "DESCRIBE", "TABLE"})
 
@@ -38,6 +38,7 @@ class SqlCompleter(Completer):
         """Ask a session for its functions, once; for its tables, each time."""
         self._spark = spark
         self._functions = function_names(spark)
+        self._table_functions = table_function_names(spark)
 
     def get_completions(self, document: Document, complete_event: CompleteEvent) -> Iterator[Completion]:
         """Propose what begins like the word before the cursor."""
@@ -54,6 +55,7 @@ class SqlCompleter(Completer):
         tables = table_names(self._spark)
         if words and words[-1].upper() in _AFTER_TABLE:
             yield from ((each, "table") for each in tables)
+            yield from ((each, "table function") for each in self._table_functions)
             return
         named = [token.text for token in tokens(statement) if token.kind == "word" and token.text in tables]
         if words and words[-1] == ".":

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 import pyarrow as pa
 from pyspark.sql import Column, DataFrame, SparkSession
 from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType
+from pyspark.sql.types import ArrayType, DataType, YearMonthIntervalType
 
 from jeospark.errors import SqlError
 from jeospark.settings import Settings
@@ -93,6 +93,9 @@ def _exported(column: str, kind: DataType) -> Column:
         return F.expr(f"ST_AsEWKB({column})")
     if isinstance(kind, ArrayType) and is_geometry(kind.elementType):
         return F.expr(f"transform({column}, each -> ST_AsText(each))")
+    if isinstance(kind, YearMonthIntervalType):
+        # Arrow's own kind is known to hardly any library.
+        return F.col(column).cast("string")
     return F.col(column)
 
 

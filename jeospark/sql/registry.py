@@ -11,6 +11,7 @@ from jeospark.sql.layers import layer_tables
 from jeospark.sql.outcomes import outcome_table
 from jeospark.sql.pixels.register import register_pixels
 from jeospark.sql.relation import Table, session_statements
+from jeospark.sql.zonal.register import register_zonal
 from jeospark.storage.roots import Roots
 from udfs.arrow import register as register_functions
 
@@ -22,7 +23,7 @@ def _chip_functions(spark: SparkSession, _catalog: str) -> None:
     register_functions(spark)
 
 
-EXTRAS: tuple[Extra, ...] = (register_pixels, _chip_functions)
+EXTRAS: tuple[Extra, ...] = (register_pixels, register_zonal, _chip_functions)
 """What sessions get beside tables; each checks `Roots` itself before it opens a file."""
 
 
@@ -69,5 +70,15 @@ def register(spark: SparkSession, found: Iterable[Table], catalog: str) -> None:
     """
     for statement in session_statements(found):
         spark.sql(statement)
+    register_extras(spark, catalog)
+
+
+def register_extras(spark: SparkSession, catalog: str) -> None:
+    """Make functions and data sources known to a session; no job runs.
+
+    Args:
+        spark: A session with Sedona.
+        catalog: Folder of the catalogue.
+    """
     for extra in EXTRAS:
         extra(spark, catalog)

@@ -19,9 +19,11 @@ from pyspark.sql import SparkSession
 from jeospark.engine.jars import sedona_jars
 from jeospark.errors import ForbiddenError
 from jeospark.settings import Settings
-from jeospark.sql.registry import tables
+from jeospark.sql.problems import names_of
+from jeospark.sql.registry import register_extras, tables
 from jeospark.sql.relation import server_statements
 from jeospark.sql.session import sedona_session
+from jeospark.sql.tree import sequence
 from jeospark.storage.roots import VARIABLE, Roots
 
 HOST = "127.0.0.1"
@@ -73,6 +75,7 @@ def start(kind: str, port: int, catalog: str, config: Mapping[str, str]) -> Spar
         raise ForbiddenError("a server cannot hold its clients to allowed roots", where=VARIABLE, remedy=remedy)
     found = tables(catalog)
     spark = sedona_session(f"jeospark sql {kind}", {**server_config(kind, port), **config})
+    register_extras(spark, catalog)
     make_builtin(spark)
     for statement in server_statements(found):
         spark.sql(statement)
@@ -83,15 +86,18 @@ def start(kind: str, port: int, catalog: str, config: Mapping[str, str]) -> Spar
 
 
 def make_builtin(spark: SparkSession) -> None:
-    """Make Sedona's functions built-in ones: views that all sessions share may use no other functions."""
-    module = getattr(getattr(spark._jvm, f"{_ANALYSIS}.FunctionRegistry$"), "MODULE$")  # noqa: SLF001
-    builtin, registry = module.builtin(), spark._jsparkSession.sessionState().functionRegistry()  # noqa: SLF001
-    names = registry.listFunction().iterator()
-    while names.hasNext():
-        name = names.next()
-        if name.funcName().startswith(("st_", "rs_")) and name.database().isEmpty():
-            info, builder = registry.lookupFunction(name), registry.lookupFunctionBuilder(name)
-            builtin.registerFunction(name, info.get(), builder.get())
+    """Make the functions of a session built-in ones, which new sessions know and shared views may use."""
+    state = spark._jsparkSession.sessionState()  # noqa: SLF001
+    for kind, registry in (
+        ("FunctionRegistry", state.functionRegistry()),
+        ("TableFunctionRegistry", state.tableFunctionRegistry()),
+    ):
+        builtin = getattr(getattr(spark._jvm, f"{_ANALYSIS}.{kind}$"), "MODULE$").builtin()  # noqa: SLF001
+        known = set(names_of(builtin))
+        for name in sequence(registry.listFunction()):
+            if name.unquotedString() not in known:
+                info, builder = registry.lookupFunction(name), registry.lookupFunctionBuilder(name)
+                builtin.registerFunction(name, info.get(), builder.get())
 
 
 def main() -> None:

@@ -1,8 +1,12 @@
 """A Spark session that knows Sedona's functions and jeospark's tables."""
 
+import atexit
 import logging
 import os
+import shutil
+import tempfile
 from collections.abc import Mapping, Sequence
+from functools import cache
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
@@ -91,7 +95,15 @@ def sedona_config() -> dict[str, str]:
     Raises:
         SedonaError: Sedona's jars cannot be had.
     """
-    return {**SEDONA, "spark.jars": ",".join(sedona_jars())}
+    return {**SEDONA, "spark.jars": ",".join(sedona_jars()), "spark.sql.warehouse.dir": _warehouse()}
+
+
+@cache
+def _warehouse() -> str:
+    """Where CREATE TABLE puts files: tables are known to the session alone, and their files go with it."""
+    folder = tempfile.mkdtemp(prefix="jeospark-warehouse-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    return folder
 
 
 def knows_sedona(spark: SparkSession) -> bool:

@@ -32,6 +32,8 @@ PLACED = pa.schema(
 """One row a zone and tile that it meets."""
 REACH = 2.0
 """Pixels around a tile within which a zone is looked at: footprints are placed in degrees, which is not exact."""
+MARGIN = 1e-3
+"""Degrees around zones within which a plan has to reach."""
 _STRIP = 1 << 20
 """Pixels covered at once when a whole zone is counted."""
 
@@ -83,6 +85,25 @@ def place_zones(
     outside = [(given.zones[at], ZoneOutsideError, "the zone meets no pixel of the plan") for at in lost]
     rejects = pa.concat_batches([given.rejects, rejects_of(outside)])
     return rows, rejects
+
+
+def lonlat_bounds(
+    batch: pa.RecordBatch | pa.Table, crs: str, repeats: frozenset[str] = frozenset()
+) -> NDArray[np.float64]:
+    """West, south, east and north of zones, a little wider; NaN where none can be used.
+
+    Args:
+        batch: Rows of `zonal_zones.ZONES`.
+        crs: Theirs; x comes before y.
+        repeats: Ids that several zones have.
+    """
+    bounds = shapely.bounds(lonlat(usable(batch, repeats).geometries, crs))
+    known = bounds[np.isfinite(bounds).all(axis=1)]
+    if not len(known):
+        return np.full(4, np.nan)
+    lower = np.maximum(known[:, :2].min(axis=0) - MARGIN, (-180.0, -90.0))
+    upper = np.minimum(known[:, 2:].max(axis=0) + MARGIN, (180.0, 90.0))
+    return np.concatenate([lower, upper])
 
 
 def rings_of(geometries: Geometries, extent: PixelExtent) -> Rings:

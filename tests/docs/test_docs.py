@@ -13,7 +13,7 @@ from click.testing import CliRunner
 from jeospark.cli import main
 
 ROOT = Path(__file__).resolve().parents[2]
-PAGES = ["README.md", "docs/recipes.md", "docs/pixels.md", "docs/sql.md", "docs/storage.md"]
+PAGES = ["README.md", "docs/recipes.md", "docs/pixels.md", "docs/sql.md", "docs/storage.md", "docs/zonal.md"]
 BLOCK = re.compile(r"^```python\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 

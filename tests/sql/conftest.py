@@ -37,6 +37,12 @@ def add_layer(catalog, name, shapes, srid, **columns):
 
 
 @pytest.fixture(scope="session")
+def make_layer():
+    """The function `add_layer`."""
+    return add_layer
+
+
+@pytest.fixture(scope="session")
 def held(make_archive) -> Held:
     archive = make_archive()
     for day in (1, 2, 3):

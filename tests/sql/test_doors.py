@@ -13,6 +13,7 @@ from prompt_toolkit.input import create_pipe_input
 from prompt_toolkit.output import DummyOutput
 
 from jeospark.cli import main
+from jeospark.sql.server import make_builtin
 
 pytestmark = pytest.mark.spark
 
@@ -46,6 +47,12 @@ def test_files_and_what_is_refused(jeo, tmp_path):
     assert jeo("SELECT 1", "--crs", "nonsense").stderr.startswith("CrsUnknownError")
 
 
+def test_pages_nulls_and_intervals_are_shown(jeo):
+    assert "FileScan parquet" in jeo("EXPLAIN SELECT id FROM items WHERE id = 'i1'").stdout
+    shown = jeo("SELECT array(struct(1 AS a), NULL) AS n, interval 2 months AS i").stdout.splitlines()
+    assert shown[2].split("  ") == ["[{'a': 1}, None]", "INTERVAL '2' MONTH"]
+
+
 def test_an_error_is_a_line_and_its_place(jeo):
     result = jeo("SELECT idd FROM items")
     assert result.exit_code == 2
@@ -61,6 +68,17 @@ def test_definitions_run_in_another_session(jeo, spark):
         if statement.strip():
             other.sql(statement)
     assert other.sql("SELECT id FROM items").count() == 4
+
+
+def test_sessions_of_a_server_know_all_functions(db):
+    make_builtin(db)
+    (row,) = (
+        db.newSession()
+        .sql("SELECT chip_mean(array(1f, 3f)) AS mean, ST_AsText(ST_Point(1, 2)) AS point, t.* FROM (SELECT count(*) "
+             "FROM zonal_stats(TABLE(SELECT 1 AS id, ST_Point(1, 1) AS g WHERE false), 's2')) t")
+        .collect()
+    )  # fmt: skip
+    assert tuple(row) == (2.0, "POINT (1 2)", 0)
 
 
 def test_the_prompt_takes_lines_until_a_semicolon(db, monkeypatch, tmp_path, capsys):
@@ -82,7 +100,8 @@ def test_the_prompt_takes_lines_until_a_semicolon(db, monkeypatch, tmp_path, cap
 @pytest.mark.parametrize(
     ("before", "expected"),
     [("SELECT * FROM it", "items"), ("SELECT ST_Inters", "ST_Intersects"), ("SELECT ob FROM items", None),
-     ("SELECT * FROM items WHERE obs", "observation"), ("SELECT items.prop", "properties"), ("sel", "SELECT")],
+     ("SELECT * FROM items WHERE obs", "observation"), ("SELECT items.prop", "properties"), ("sel", "SELECT"),
+     ("SELECT * FROM zonal", "zonal_stats")],
 )  # fmt: skip
 def test_completion(db, before, expected):
     from jeospark.sql.prompt import SqlCompleter

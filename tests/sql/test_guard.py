@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jeospark.errors import ForbiddenError, SettingError
+from jeospark.errors import ForbiddenError, SettingError, SqlError
 from jeospark.settings import Settings
 from jeospark.sql import ask, session
 from jeospark.storage.roots import Roots
@@ -50,6 +50,9 @@ def test_what_is_allowed_still_works(fenced, folder):
     assert one("CREATE OR REPLACE TEMPORARY VIEW mine AS SELECT id FROM items; SELECT count(*) FROM mine") == [4]
     assert "items" in ask("SHOW TABLES", spark=fenced).table["tableName"].to_pylist()
     assert one("DESCRIBE items")[0] == "collection"
+    assert one(
+        "SELECT count(*) FROM zonal_stats(TABLE(SELECT label, geometry FROM zones WHERE label = 'b'), 's2')"
+    ) == [0]
     assert one("SELECT '${env:HOME}'") == ["${env:HOME}"]
 
 
@@ -68,6 +71,7 @@ SHAPES = [
     "EXPLAIN SELECT * FROM {0}",
     "CREATE OR REPLACE TEMPORARY VIEW v AS SELECT * FROM {0}",
     "SELECT (SELECT count(*) FROM {0}) FROM items",
+    "SELECT * FROM zonal_stats(TABLE(SELECT n, ST_Point(1, 1) AS g FROM {0}), 's2')",
 ]
 
 
@@ -107,6 +111,8 @@ def test_no_query_hides_a_file_outside(fenced, folder, shape):
         "CREATE TEMPORARY FUNCTION f AS 'java.lang.String'",
         "SELECT reflect('java.lang.System', 'getenv', 'HOME')",
         "SELECT java_method('java.lang.System', 'getenv', 'HOME')",
+        "SELECT ST_GeomFromGML('<!DOCTYPE a [<!ENTITY e SYSTEM \"file://{out}/a.txt\">]><a>&e;</a>')",
+        "SELECT ST_GeomFromKML('<!DOCTYPE a [<!ENTITY e SYSTEM \"file://{out}/a.txt\">]><a>&e;</a>')",
         "SELECT id FROM items WHERE Try_Reflect('java.lang.System', 'getenv', 'HOME') = 'x'",
         "SELECT TRANSFORM (id) USING 'cat /etc/passwd' AS (x STRING) FROM items",
         "EXECUTE IMMEDIATE 'SELECT 1'",
@@ -126,6 +132,14 @@ def test_nothing_but_queries(fenced, folder, statement):
     with pytest.raises(ForbiddenError, match="allowed"):
         ask(statement.format(out=folder / "out"), spark=fenced)
     assert not (folder / "out" / "new").exists()
+
+
+@pytest.mark.spark
+@pytest.mark.parametrize("call", ["pixels('{out}/r.json')", "zonal_stats(TABLE(zones), '{out}/r.json')",
+                                  "pixels('s2', catalog => '{out}')"])  # fmt: skip
+def test_functions_open_nothing_outside(fenced, folder, call):
+    with pytest.raises(SqlError, match="outside the allowed roots"):
+        ask(f"SELECT * FROM {call.format(out=folder / 'out')}", spark=fenced)
 
 
 @pytest.mark.spark

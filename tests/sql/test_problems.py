@@ -29,6 +29,12 @@ def refused(db, query):
         ("SELECT 'a", "syntax is wrong", "line 1, column 8", "", "'a"),
         ("SELECT id, 1 / (number - 2) FROM (SELECT id, properties.number FROM items)", "Division by zero",
          "line 1, column 12", "", "1 / (number - 2)"),
+        ("SELECT ST_Area(id) FROM items", 'requires the "GEOMETRY" type', "line 1, column 8", "", "ST_Area(id)"),
+        ("SELECT 1,\n ST_Touches(geometry) FROM items", "at least 2 arg", "line 2, column 2", "", "ST_Touches"),
+        ("SELECT * FROM text.`/no/where`", "does not exist", "line 1, column 21", "", "/no/where"),
+        ("SELECT * FROM items JOIN bands USING (colection)", "no column 'colection'", "line 1, column 39", "collection",
+         "colection"),
+        ("SELECT * FROM pixls('s2')", "no table function 'pixls'", "line 1, column 15", "pixels", "pixls('s2')"),
         ("SELECT CAST('x' AS INT)", "cannot be cast", "line 1, column 8", "", "CAST('x' AS INT)"),
     ],
 )  # fmt: skip

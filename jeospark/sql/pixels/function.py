@@ -1,14 +1,13 @@
 """`pixels(…)`: the same rows from a table function of SQL, for small answers: one task makes them, in one piece."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
-from typing import Any
 
 from pyspark.sql.pandas.types import from_arrow_schema
 from pyspark.sql.udtf import AnalyzeArgument, AnalyzeResult
 
-from jeospark.errors import OptionError
-from jeospark.sql.pixels.ask import OPTIONS, Ask, Defaults, ask_of, near
+from jeospark.sql.pixels.arguments import options_of
+from jeospark.sql.pixels.ask import OPTIONS, Ask, Defaults, ask_of
 from jeospark.sql.pixels.plan import Plan
 from jeospark.sql.pixels.read import read_shares
 
@@ -46,7 +45,7 @@ class PixelFunction:
             SqlLimitError: The answer would be too large.
             JeosparkError: See `plan.Plan`.
         """
-        plan = Plan(ask_of(_options(what, options), cls.defaults))
+        plan = Plan(ask_of(options_of(NAME, what, options, OPTIONS), cls.defaults))
         plan.check()
         return Analysed(schema=from_arrow_schema(plan.columns), ask=plan.ask)
 
@@ -70,25 +69,3 @@ def function_of(defaults: Defaults) -> type[PixelFunction]:
             return Pixels.ask(*what, **options)
 
     return Pixels
-
-
-def _options(what: tuple[AnalyzeArgument, ...], named: Mapping[str, AnalyzeArgument]) -> dict[str, str]:
-    if len(what) > 1:
-        remedy = "Name them, such as bands => 'B04,B08'."
-        raise OptionError(f"{NAME} takes one argument without a name, not {len(what)}", remedy=remedy)
-    given = {name.lower(): _text(name, argument) for name, argument in named.items()}
-    for argument in what:
-        text = _text("the first argument", argument)
-        recipe = text is not None and (text.lstrip().startswith("{") or text.endswith(".json"))
-        given.setdefault("recipe" if recipe else "collection", text)
-    return {name: text for name, text in given.items() if text is not None}
-
-
-def _text(name: str, argument: AnalyzeArgument) -> str | None:
-    if argument.isTable or not argument.isConstantExpression:
-        remedy = near(name, OPTIONS) if name not in OPTIONS else "Give a constant."
-        raise OptionError(f"'{name}' is no constant", where=NAME, remedy=remedy)
-    value: Any = argument.value
-    if isinstance(value, (list, tuple)):
-        return ",".join(map(str, value))
-    return None if value is None else str(value)

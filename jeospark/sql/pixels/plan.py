@@ -97,6 +97,7 @@ class Plan:
         grid = _grid(ask, self._load)
         for area in filter(None, (own, bounds)):
             grid.check(area)
+        self.grid = Grid.parse(grid.text)
         self._placing = Placing(grid=grid.text, period=self._period, area=own or bounds, margin=self.program.halo)
 
     def estimate(self) -> Estimate:
@@ -107,7 +108,7 @@ class Plan:
         """
         seen: set[tuple[str, str]] = set()
         for placed in placed_items(self.ask.catalog, self._load, None, self._placing):
-            key = pc.struct_field(placed.column("item"), "observation") if self._by_date else placed.column("period")
+            key = pc.struct_field(placed.column("item"), "observation") if self.by_date else placed.column("period")
             touches = placed.column("touches")
             tiles, keys = (column.filter(touches).to_pylist() for column in (placed.column("tile"), key))
             seen.update(zip(tiles, keys, strict=True))
@@ -146,6 +147,15 @@ class Plan:
         Raises:
             ForbiddenError: A file lies outside the allowed roots.
         """
+        for unit in self.units():
+            yield from self._shares_of(unit)
+
+    def units(self) -> Iterator[Unit]:
+        """Tiles by period, sorted, with their items; cropped to the area asked for.
+
+        Raises:
+            ForbiddenError: A file lies outside the allowed roots.
+        """
         roots, known = Roots.load(self.ask.settings), set[str]()
         gathering = Gathering(placing=self._placing, recipe_id=self.program.graph.id, output="")
         units = gather(placed_items(self.ask.catalog, self._load, None, self._placing), gathering)
@@ -154,12 +164,12 @@ class Plan:
             for href in {source.href for item in unit.items for source in item.sources} - known if roots else ():
                 roots.check(href)
                 known.add(href)
-            yield from self._shares_of(unit)
+            extent = self._extent(unit.tile)
+            if extent is not None:
+                yield replace(unit, crs=extent.crs, transform=extent.transform, shape=extent.shape)
 
     def _shares_of(self, unit: Unit) -> Iterator[Share]:
-        extent = self._extent(unit.tile)
-        if extent is None:
-            return
+        extent = PixelExtent(crs=unit.crs, transform=unit.transform, shape=unit.shape)
         row, col = self._corner(unit.tile, extent)
         side = self._side
         for window in split(Window(row, col, *extent.shape), side, side):
@@ -172,7 +182,7 @@ class Plan:
 
     def _observed(self, unit: Unit) -> Iterator[tuple[datetime | None, tuple[ItemRef, ...]]]:
         """A unit's items, or those of each observation where a recipe leaves dates as they are."""
-        if not self._by_date:
+        if not self.by_date:
             yield (None if self._period == ALL else unit.start), unit.items
             return
         ordered = sorted(unit.items, key=lambda item: (item.observation, item.datetime, item.item_id))
@@ -181,11 +191,11 @@ class Plan:
             yield items[0].datetime, items
 
     def _extent(self, tile: str) -> PixelExtent | None:
-        return crop(Grid.parse(self._placing.grid).window(tile, self._placing.area), self._second)
+        return crop(self.grid.window(tile, self._placing.area), self._second)
 
     def _corner(self, tile: str, extent: PixelExtent) -> tuple[int, int]:
         """Row and column of an extent's first pixel in its tile."""
-        a, _, c, _, e, f = Grid.parse(self._placing.grid).extent(tile).transform
+        a, _, c, _, e, f = self.grid.extent(tile).transform
         return round((extent.transform[5] - f) / e), round((extent.transform[2] - c) / a)
 
     def _size(self, tile: str) -> tuple[int, int]:
@@ -198,7 +208,8 @@ class Plan:
         return extent.shape[0] * extent.shape[1], down * across
 
     @property
-    def _by_date(self) -> bool:
+    def by_date(self) -> bool:
+        """True where the recipe leaves dates as they are: each observation is a result of its own."""
         return self._period == DATE
 
     @property

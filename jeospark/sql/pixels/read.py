@@ -37,7 +37,7 @@ def read_shares(
             try:
                 whole = _evaluated(share, ready, ask, planes, datasets)
             except BadAssetError as error:
-                raise _named(error) from error
+                raise named(error) from error
             yield from batches(cut(whole, ask.chip, ask.area), ask.rows, schema)
 
 
@@ -55,7 +55,7 @@ def _evaluated(share: Share, ready: Program, ask: Ask, planes: tuple[int, ...], 
     )  # fmt: skip
 
 
-def _named(error: BadAssetError) -> JeosparkError:
+def named(error: BadAssetError) -> JeosparkError:
     """The error of the asset itself, with its item and band."""
     reject, cause = error.reject, error.__cause__
     what = f"item '{reject.item_id}', band {reject.band}: "

@@ -1,0 +1,1 @@
+"""The table function `zonal_stats`: statistics of a recipe's or collection's pixels by zones of a query."""
