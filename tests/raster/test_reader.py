@@ -20,9 +20,11 @@ from jeospark.errors import (
 )
 from jeospark.model import Source
 from jeospark.raster.datasets import Datasets
+from jeospark.raster.env import gdal_environment
 from jeospark.raster.placement import Fit, Target
 from jeospark.raster.reader import BandReader
 from jeospark.raster.window import Window, split
+from jeospark.settings import Settings
 
 UTM = "EPSG:32629"
 ORIGIN = Affine(10, 0, 600000, 0, -10, 5900040)
@@ -248,3 +250,23 @@ def test_overviews_stand_in_only_for_views(tmp_path):
     _, _, view = read(href, Window(0, 0, 12, 12), coarse, overviews=True)
     assert product == SIZE * SIZE
     assert view == (SIZE // 8) ** 2
+
+
+def test_a_mask_beside_the_file_counts(tmp_path):
+    href = write(tmp_path / "a.tif", positions())
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="NO"), rasterio.open(href, "r+") as dataset:
+        dataset.write_mask(np.arange(SIZE * SIZE).reshape(SIZE, SIZE) % 3 > 0)
+    assert Path(f"{href}.msk").exists()
+    with gdal_environment(Settings.load()):
+        _, out, _ = read(href, Window(0, 0, SIZE, SIZE))
+    np.testing.assert_array_equal(np.isnan(out).ravel(), np.arange(SIZE * SIZE) % 3 == 0)
+
+
+def test_nodata_beside_the_file_counts(tmp_path):
+    href = write(tmp_path / "a.tif", positions())
+    Path(f"{href}.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>'
+    )
+    with gdal_environment(Settings.load()):
+        reader, _, _ = read(href, Window(0, 0, 8, 8))
+    assert reader.encoding.nodata == 7

@@ -100,6 +100,20 @@ def test_truncated_files_never_pass_for_whole_ones(world, scene, ndvi_recipe, dr
     assert (outcome.status, outcome.error, outcome.item_id) == ("failed", "AssetUnreadableError", "i0")
 
 
+@pytest.mark.parametrize("lost", [1, 10, 100, 400])
+@pytest.mark.parametrize("options", [{}, {"ENDIANNESS": "BIG"}, {"BIGTIFF": "YES"}, {"block": None}])
+def test_files_without_their_last_tags_are_truncated(world, scene, ndvi_recipe, options, lost):
+    items = [world.item(f"i{day}", scene(day), day) for day in range(2)]
+    path = path_of(items[0], "B04")
+    world.write(path, scene(0)["B04"], **options)
+    with rasterio.open(path, "r+") as dataset:  # Written once more, the directory and its values come last.
+        dataset.update_tags(PROVENANCE="x" * 200)
+    path.write_bytes(path.read_bytes()[:-lost])
+    outcome = world.outcome(world.unit(items, (128, 128)), ndvi_recipe())
+    assert (outcome.status, outcome.error, outcome.item_id) == ("failed", "AssetUnreadableError", "i0")
+    assert "truncated" in outcome.message
+
+
 def test_damaged_mask_is_told_as_well(world, items, scene, ndvi_recipe):
     items[2] = world.item("i2", scene(2), 2, driver="COG")
     truncate(path_of(items[2], "SCL"), 0.9)
