@@ -3,7 +3,7 @@
 import json
 import shlex
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 
 from jeospark.catalog.footprint import footprint_of_grid
@@ -13,6 +13,7 @@ from jeospark.engine.job import Job
 from jeospark.engine.plan import written_plan
 from jeospark.errors import OutputError
 from jeospark.model import Unit
+from jeospark.planning.folder import PlanFolder
 from jeospark.recipe.analysis import period
 from jeospark.report.page import write_report
 from jeospark.report.record import RunInfo, TileArea
@@ -62,13 +63,13 @@ def finish(job: Job) -> Places:
     outcomes = ledger.latest(job)
     published = {outcome.unit_id for outcome in outcomes if outcome.status in PUBLISHED}
     folder = written_plan(job)
-    units = list(folder.read()) if folder else []
+    units, inputs = _read(folder, job) if folder else ([], {})
     ready = job.program
     made = product(ready, folder=job.output, title=job.title)
     collection = write_collection(
         made, [unit for unit in units if unit.unit_id in published], json.loads(ready.graph.to_json())
     )
-    report = write_report(job.output, _info(job, attempt, units, made.versions), outcomes)
+    report = write_report(job.output, _info(job, attempt, units, inputs, made.versions), outcomes)
     return Places(collection=collection, report=report)
 
 
@@ -79,7 +80,26 @@ def _last_attempt(job: Job) -> Attempt:
     return Attempt(**json.loads(read_text(job.path(FILE))))
 
 
-def _info(job: Job, attempt: Attempt, units: Sequence[Unit], versions: Mapping[str, str]) -> RunInfo:
+def _read(folder: PlanFolder, job: Job) -> tuple[list[Unit], dict[str, str]]:
+    """The units without their items, of which large plans have too many to hold, and what the items are in words."""
+    units: list[Unit] = []
+    names: set[str] = set()
+    times: list[datetime] = []
+    for unit in folder.read():
+        units.append(replace(unit, items=()))
+        names.update(item.item_id for item in unit.items)
+        times += [unit.items[0].datetime, unit.items[-1].datetime]
+    return units, {
+        "Collection": job.program.load.collection,
+        "Items": f"{len(names):,}",
+        "Dates": f"{min(times):%Y-%m-%d} to {max(times):%Y-%m-%d}",
+        "Catalogue": job.catalog,
+    }
+
+
+def _info(
+    job: Job, attempt: Attempt, units: Sequence[Unit], inputs: Mapping[str, str], versions: Mapping[str, str]
+) -> RunInfo:
     ready = job.program
     return RunInfo(
         title=job.title,
@@ -92,21 +112,10 @@ def _info(job: Job, attempt: Attempt, units: Sequence[Unit], versions: Mapping[s
         cores=attempt.cores,
         command=attempt.command,
         resume_command=f"jeospark resume {shlex.quote(job.output)}",
-        inputs=_inputs(job, units),
+        inputs=inputs,
         versions=versions,
         tiles=_tiles(units),
     )
-
-
-def _inputs(job: Job, units: Sequence[Unit]) -> dict[str, str]:
-    items = {item.item_id: item.datetime for unit in units for item in unit.items}
-    first, last = min(items.values()), max(items.values())
-    return {
-        "Collection": job.program.load.collection,
-        "Items": f"{len(items):,}",
-        "Dates": f"{first:%Y-%m-%d} to {last:%Y-%m-%d}",
-        "Catalogue": job.catalog,
-    }
 
 
 def _tiles(units: Sequence[Unit]) -> tuple[TileArea, ...]:

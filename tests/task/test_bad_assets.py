@@ -332,6 +332,27 @@ def test_dilation_in_metres_on_a_grid_in_feet(world, dilated):
     np.testing.assert_array_equal(got == 0, dilated(classes == 9, 100 / (10 * 1200 / 3937)))
 
 
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("memory_mb", [1, 64])
+def test_dilation_in_metres_on_the_ground_in_web_mercator(world, dilated, memory_mb):
+    """On the sphere of EPSG:3857 a metre on the ground is cosh(y / R) metres of the CRS: 1.79 at 56° north."""
+    top, radius = 7.56e6, 6378137.0
+    place = type(world.place)("EPSG:3857", 1.4e6, top, 10.0)
+    classes = np.full((200, 200), 4, np.uint8)
+    classes[150, 130] = classes[40, 64] = 9
+    item = world.item("a", {"SCL": classes}, 0, place, block=16)
+    recipe = load_collection("s2", bands=["SCL"]).mask_classes([9], dilation=100).reduce("count")
+    unit = world.unit([item], (200, 200), place)
+    got = world.run(unit, recipe.save(dtype="uint8", nodata=255), bands=("SCL",), memory_mb=memory_mb)[0]
+    expected = np.zeros_like(classes, bool)
+    for row, column in ((150, 130), (40, 64)):
+        alone = np.zeros_like(expected)
+        alone[row, column] = True
+        expected |= dilated(alone, 10 * np.cosh((top - 10 * (row + 0.5)) / radius))
+    np.testing.assert_array_equal(got == 0, expected)
+    assert expected.sum() > 2 * 1.7**2 * np.pi * 100
+
+
 @pytest.mark.parametrize("wkb", [b"", b"\x01\x02", shapely.to_wkb(shapely.Polygon())])
 def test_footprint_that_tells_nothing_hides_nothing(world, items, scene, ndvi_recipe, expected_ndvi, wkb):
     unit = world.unit([replace(items[0], footprint=wkb), *items[1:]], (128, 128))
