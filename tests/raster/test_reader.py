@@ -270,3 +270,10 @@ def test_nodata_beside_the_file_counts(tmp_path):
     with gdal_environment(Settings.load()):
         reader, _, _ = read(href, Window(0, 0, 8, 8))
     assert reader.encoding.nodata == 7
+
+
+def test_a_crs_that_leads_nowhere_is_named(tmp_path):
+    moon = 'GEOGCS["Moon",DATUM["D_Moon_2000",SPHEROID["Moon_2000_IAU_IAG",1737400,0]],PRIMEM["Reference_Meridian",0],UNIT["Degree",0.0174532925199433]]'  # noqa: E501
+    href = write(tmp_path / "a.tif", positions(), Affine(0.001, 0, 10, 0, -0.001, 20), moon, nodata=0)
+    with pytest.raises(NoCrsError, match="no way from"):
+        read(href, Window(0, 0, 8, 8))
