@@ -48,6 +48,18 @@ class Grid:
         """Words that `parse` makes the same grid of."""
         return self.tiling.name
 
+    @property
+    def crs(self) -> str | None:
+        """CRS of all tiles; None where each has its own."""
+        return self.tiling.crs if isinstance(self.tiling, RegularTiling) else None
+
+    @property
+    def pixel(self) -> tuple[float, float]:
+        """Width and height of a pixel in units of the CRS."""
+        if isinstance(self.tiling, RegularTiling):
+            return self.tiling.resolution
+        return float(self.tiling.resolution), float(self.tiling.resolution)
+
     def check(self, area: BBox) -> None:
         """Refuse an area that the grid does not serve at all.
 

@@ -62,7 +62,7 @@ class Source:
     shape: tuple[int, int] | None = None
     """(rows, columns) as declared."""
     size: int | None = None
-    """Bytes of the file, where known."""
+    """Bytes of the file that are this band's, about; None where the file's size is not known."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -59,10 +59,14 @@ UNITS = pa.schema(
         pa.field("bytes", pa.int64()),
         # True where any of the files is JPEG 2000.
         pa.field("jpeg2000", pa.bool_()),
+        # True where any of the files is in another CRS than the unit.
+        pa.field("warped", pa.bool_()),
+        # Pixels of the files that one of the unit spans, 1 or more: the mean of all that are in the unit's CRS.
+        pa.field("density", pa.float64()),
     ]
 )
 """A plan: one row a `model.Unit`, and beside it what it amounts to."""
-COUNTS = ("item_count", "observation_count", "bytes", "jpeg2000")
+COUNTS = ("item_count", "observation_count", "bytes", "jpeg2000", "warped", "density")
 
 REJECT = pa.struct([pa.field(name, pa.string()) for name in ("item_id", "band", "asset", "error", "message")])
 """One `model.Reject`."""

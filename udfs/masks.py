@@ -57,45 +57,60 @@ def _lookup_kernel(numbers, table, result):  # type: ignore[no-untyped-def]  # n
                 into[column] = table[source[column]]
 
 
-def dilate(mask: Mask, *, radius_y: float, radius_x: float) -> Mask:
+Radius = float | NDArray[np.float64]
+"""Pixels; or, where it changes from row to row, one number a row."""
+
+
+def dilate(mask: Mask, *, radius_y: Radius, radius_x: Radius) -> Mask:
     """Grow a mask by a disk: a pixel becomes True when a True pixel's centre lies within the radius.
 
-    The distance is Euclidean, at most the radius with a relative `TOLERANCE`. What a pixel becomes depends only on
-    pixels at most the radius away, so that the result is the same at any tiling whose tiles carry that halo.
+    The distance is Euclidean, at most the radius with a relative `TOLERANCE`; the radius is that of the True pixel's
+    row. What a pixel becomes depends only on pixels at most the radius away, so that the result is the same at any
+    tiling whose tiles carry that halo.
 
     Args:
         mask: Shape (…, y, x).
-        radius_y: Radius in pixels along y; an ellipse where pixels are not square.
-        radius_x: Radius in pixels along x.
+        radius_y: Radius along y, in pixels; an ellipse where pixels are not square.
+        radius_x: Radius along x, in pixels.
     """
-    widths = half_widths(radius_y, radius_x)
-    if len(widths) == 1 and widths[0] == 0:
+    reach = half_widths(radius_y, radius_x)
+    if reach.shape[1] == 1 and not reach.any():
         return mask.copy()
     planes = np.ascontiguousarray(mask.reshape(_planes(mask)))
     result = np.zeros(planes.shape, np.bool_)
-    _dilate_kernel(planes, widths, result)
+    _dilate_kernel(planes, reach, result)
     return result.reshape(mask.shape)
 
 
-def dilate_numpy(mask: Mask, *, radius_y: float, radius_x: float) -> Mask:
+def dilate_numpy(mask: Mask, *, radius_y: Radius, radius_x: Radius) -> Mask:
     """Dilate, the plain twin of `dilate`."""
     planes = mask.reshape(_planes(mask))
     rows, columns = planes.shape[1:]
+    reach = half_widths(radius_y, radius_x)
     result = np.zeros(planes.shape, np.bool_)
-    for offset, width in enumerate(half_widths(radius_y, radius_x).tolist()):
-        padded = np.pad(planes, ((0, 0), (0, 0), (width + 1, width)))
-        sums = padded.cumsum(axis=2)
-        near = sums[:, :, 2 * width + 1 :] > sums[:, :, :columns]
-        result[:, offset:] |= near[:, : max(rows - offset, 0)]
-        result[:, : max(rows - offset, 0)] |= near[:, offset:]
+    for row in range(rows):
+        for offset, width in enumerate(reach[min(row, len(reach) - 1)].tolist()):
+            if width >= 0:
+                sums = np.pad(planes[:, row], ((0, 0), (width + 1, width))).cumsum(axis=1)
+                near = sums[:, 2 * width + 1 :] > sums[:, :columns]
+                for other in {row - offset, row + offset} & set(range(rows)):
+                    result[:, other] |= near
     return result.reshape(mask.shape)
 
 
-def half_widths(radius_y: float, radius_x: float) -> NDArray[np.int64]:
-    """Give the columns that the disk reaches to either side, for each row distance 0, 1, … that it reaches."""
-    reach = math.floor(radius_y * (1 + TOLERANCE))
-    shares = (1 + TOLERANCE) ** 2 - (np.arange(reach + 1) / (radius_y or 1)) ** 2
-    return np.floor(radius_x * np.sqrt(np.maximum(shares, 0))).astype(np.int64)
+def half_widths(radius_y: Radius, radius_x: Radius) -> NDArray[np.int64]:
+    """Give the columns that the disk reaches to either side, for each row distance 0, 1, … that it reaches.
+
+    Returns:
+        Shape (1 or rows, greatest distance + 1); -1 where the disk of a row does not reach.
+    """
+    high, wide = np.broadcast_arrays(np.atleast_1d(radius_y).astype(np.float64), np.atleast_1d(radius_x))
+    reach = np.floor(high * (1 + TOLERANCE)).astype(np.int64)
+    distance = np.arange(int(reach.max()) + 1)
+    with np.errstate(over="ignore"):
+        shares = (1 + TOLERANCE) ** 2 - (distance / np.where(high, high, 1.0)[:, np.newaxis]) ** 2
+    widths = np.floor(wide[:, np.newaxis] * np.sqrt(np.maximum(shares, 0))).astype(np.int64)
+    return np.where(distance <= reach[:, np.newaxis], widths, -1)
 
 
 def _planes(cube: NDArray[Any]) -> tuple[int, int, int]:
@@ -104,13 +119,14 @@ def _planes(cube: NDArray[Any]) -> tuple[int, int, int]:
 
 
 @compiled(nogil=True)
-def _dilate_kernel(planes, widths, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+def _dilate_kernel(planes, reach, result):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
     """Add each run of True to the rows it reaches as +1 at its start and -1 after its end, then sum along the rows."""
     count, rows, columns = planes.shape
     edges = np.empty((rows, columns + 1), np.int32)
     for plane in range(count):
         edges[:] = 0
         for row in range(rows):
+            widths = reach[min(row, len(reach) - 1)]
             start = 0
             while start < columns:
                 if not planes[plane, row, start]:
@@ -133,5 +149,6 @@ def _spread(edges, row, start, stop, widths):  # type: ignore[no-untyped-def]  #
     rows, columns = edges.shape[0], edges.shape[1] - 1
     for other in range(max(row - len(widths) + 1, 0), min(row + len(widths), rows)):
         width = widths[abs(other - row)]
-        edges[other, max(start - width, 0)] += 1
-        edges[other, min(stop + width, columns)] -= 1
+        if width >= 0:
+            edges[other, max(start - width, 0)] += 1
+            edges[other, min(stop + width, columns)] -= 1

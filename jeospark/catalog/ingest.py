@@ -85,7 +85,7 @@ class _Reading:
     def _new(self, path: Path) -> Iterator[dict[str, Any]]:
         for item in self._items(path):
             if item["id"] in self._seen:
-                self._reject(str(path), f"another source gave an item '{item['id']}' already.")
+                self._reject(_origin(item, path), f"another source gave an item '{item['id']}' already.")
             else:
                 self._seen.add(item["id"])
                 yield item
@@ -103,6 +103,11 @@ class _Reading:
 
     def _reject(self, path: str, reason: str) -> None:
         self.rejected.append((path, reason))
+
+
+def _origin(item: dict[str, Any], path: Path) -> str:
+    """The file that an item came from, where it tells."""
+    return next((link["href"] for link in item["links"] if link["rel"] == "via"), str(path))
 
 
 def _filled(item: dict[str, Any], nodata: float | None) -> dict[str, Any]:

@@ -185,6 +185,8 @@ def _asset(cube: _Cube, variable: Variable, position: int, profile: Profile | No
         "proj:transform": list(cube.transform),
         "proj:shape": list(cube.shape),
         "file:size": cube.size,
+        # Of the file, what one variable at one time takes.
+        "jeospark:share": 1 / (len(cube.variables) * len(cube.times)),
         "jeospark:variable": str(variable.name),
         "bands": [band],
     }

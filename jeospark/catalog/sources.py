@@ -42,8 +42,9 @@ def source_from_row(row: Mapping[str, Any]) -> Source:
 def _all_rows(item: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
     for asset in item["assets"].values():
         if UNINDEXED_ROLES.isdisjoint(asset.get("roles") or ()):
-            for position, band in enumerate(asset.get("bands") or (), start=1):
-                yield _row(item["properties"], asset, band, position)
+            bands = asset.get("bands") or ()
+            for position, band in enumerate(bands, start=1):
+                yield _row(item["properties"], asset, band, position) | {"size": _share(asset, len(bands))}
 
 
 def _row(
@@ -61,8 +62,13 @@ def _row(
         "crs": asset.get("proj:code") or properties.get("proj:code"),
         "transform": asset.get("proj:transform"),
         "shape": asset.get("proj:shape"),
-        "size": asset.get("file:size"),
     }
+
+
+def _share(asset: Mapping[str, Any], bands: int) -> int | None:
+    """Bytes of a file that belong to one band of one item, as far as they are told."""
+    size = asset.get("file:size")
+    return None if size is None else int(size / bands * asset.get("jeospark:share", 1))
 
 
 def _number(nodata: float | str | None) -> float | None:

@@ -97,14 +97,13 @@ def _targets(document: dict[str, Any], file: Path, reject: Reject) -> Iterator[P
 def _items(document: dict[str, Any], file: Path, collection: dict[str, Any], reject: Reject) -> Iterator[Found]:
     features = document.get("features", ()) if document["type"] == "FeatureCollection" else [document]
     for feature in features:
-        if (
-            feature.get("id")
-            and isinstance(feature.get("assets"), dict)
-            and isinstance(feature.get("properties"), dict)
-        ):
+        lacking = [name for name in ("properties", "assets") if not isinstance(feature.get(name), dict)]
+        lacking += [] if feature.get("id") else ["id"]
+        if not lacking:
             yield Found(document=feature, path=file, collection=collection or _linked(feature, file))
         else:
-            reject(str(file), "a feature without id, properties or assets is no STAC item")
+            name = f"'{feature['id']}'" if "id" not in lacking else "a feature"
+            reject(str(file), f"{name} is no STAC item: it has no {' and no '.join(lacking)}. Give STAC items.")
 
 
 def _linked(item: dict[str, Any], file: Path) -> dict[str, Any]:

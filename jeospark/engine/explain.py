@@ -10,6 +10,7 @@ from jeospark.engine.plan import Plan, check_units
 from jeospark.engine.session import cores
 from jeospark.errors import TooLargeError
 from jeospark.planning.sums import READ, SUMS, Sums, add, sums_of
+from jeospark.report.numbers import duration, short, size
 from jeospark.settings import Settings
 from jeospark.storage.publish import exists
 from jeospark.task.memory import peak_mb, window_floor_mb
@@ -33,20 +34,18 @@ class Explanation:
 
     def text(self) -> str:
         """The figures in words, a line each."""
+        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
         lines = [
             f"units          {self.sums.units:,} ({self.sums.done:,} done already)",
             f"items          {self.sums.items:,} in {self.sums.observations:,} observations",
-            f"to read        at most {self.sums.bytes / 1e9:,.2f} GB, {self.sums.decoded / 1e6:,.1f} Mpx",
-            f"to make        {self.sums.pixels / 1e6:,.1f} Mpx",
-            f"core-hours     {self.core_hours:,.3f} (about {self._minutes():,.1f} min on {self.cores} cores)",
+            f"to read        at most {size(self.sums.bytes)}, {short(self.sums.decoded)}px",
+            f"to make        {short(self.sums.pixels)}px",
+            f"core-hours     {self.core_hours:,.2g} (about {duration(self.sums.seconds / self.cores)} on {cores})",
             f"worker memory  {self.peak_mb:,.0f} MB at the peak",
             "largest units",
         ]
         largest = (f"  {each.unit_id}: {each.items} items, {each.pixels:,} px" for each in self.sums.largest)
         return "\n".join([*lines, *largest])
-
-    def _minutes(self) -> float:
-        return self.core_hours * 60 / self.cores
 
 
 def explain(plan: Plan, settings: Settings) -> Explanation:
@@ -57,14 +56,14 @@ def explain(plan: Plan, settings: Settings) -> Explanation:
         TooLargeError: A unit cannot fit in a worker's memory; names the setting that would make it fit.
     """
     program, ran_before = plan.job.program, exists(plan.job.path(FILE))
-    bands = len(program.names)
+    bands, outputs = len(program.names), len(program.outputs)
 
     def summed(units: pa.RecordBatch) -> pa.RecordBatch:
-        return sums_of(units, bands, _done(units) if ran_before else 0)
+        return sums_of(units, bands, outputs, _done(units) if ran_before else 0)
 
     sums = add(plan.over(summed, READ, SUMS, files=ran_before))
     check_units(sums.units, plan.job)
-    _check_fits(sums.deepest, program, settings)
+    check_fits(sums.deepest, program, settings)
     return Explanation(
         sums=sums,
         cores=cores(plan.spark.sparkContext) if plan.spark else len(os.sched_getaffinity(0)),
@@ -78,7 +77,17 @@ def _done(units: pa.RecordBatch) -> int:
     return sum(is_published(href, digest) for href, digest in places)
 
 
-def _check_fits(observations: int, program: Program, settings: Settings) -> None:
+def check_fits(observations: int, program: Program, settings: Settings) -> None:
+    """Refuse units that cannot be cut into windows small enough.
+
+    Args:
+        observations: Of the unit that has most.
+        program: The recipe.
+        settings: The worker's memory.
+
+    Raises:
+        TooLargeError: Names the setting that would make it fit.
+    """
     needed = window_floor_mb(program, observations, settings)
     if needed > settings.worker_memory_mb / 2:
         raise TooLargeError(

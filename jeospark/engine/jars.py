@@ -193,4 +193,7 @@ _WAYS: dict[str, Way] = {"mvn": by_maven, "ivy": by_ivy}
 
 
 if __name__ == "__main__":
-    sys.stdout.write("\n".join(sedona_jars()) + "\n")
+    try:
+        sys.stdout.write("\n".join(sedona_jars()) + "\n")
+    except SedonaError as failed:
+        sys.exit(f"SedonaError: {failed}")

@@ -9,7 +9,7 @@ from pathlib import Path
 from pyspark.sql import SparkSession
 
 from jeospark.engine.finish import Attempt, Places, finish, remember
-from jeospark.engine.job import Job
+from jeospark.engine.job import Job, load_job
 from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import RunResult, resume, run
@@ -19,9 +19,10 @@ from jeospark.grid import Grid
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
 from jeospark.storage.href import absolute
+from jeospark.storage.publish import check_writable
 from jeospark.storage.roots import Roots
 from jeospark.storage.tokens import check_href
-from jeospark.task.program import only_load
+from jeospark.task.program import Program, only_load
 
 FAILED = 1
 """Exit code where more units failed than allowed."""
@@ -61,7 +62,8 @@ def make_job(
     Args:
         recipe: The process graph as JSON.
         output: Folder of the results, a path or an href; made absolute.
-        grid: Text form of a grid, or `native` for the one grid that the collection's items share.
+        grid: Text form of a grid, or `native` for the one that the recipe resamples to, else the one grid that the
+            collection's items share.
         catalog: Folder of the catalogue; None for the one of the settings.
         title: Name of the product; None for the collection's id.
         max_error_ratio: See `Job`.
@@ -88,8 +90,13 @@ def make_job(
         max_error_ratio=max_error_ratio,
         skip_bad_assets=skip_bad_assets,
     )
-    load = job.program.load
-    return replace(job, grid=Grid.parse(native_grid(job.catalog, load) if grid == "native" else grid).text)
+    ready = job.program
+    return replace(job, grid=Grid.parse(_native(job, ready) if grid == "native" else grid).text)
+
+
+def _native(job: Job, ready: Program) -> str:
+    asked = ready.resampling
+    return (asked and asked.grid) or native_grid(job.catalog, ready.load)
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,13 +110,23 @@ class Ending:
 
 
 def run_job(job: Job) -> Ending:
-    """Plan and run a job, and publish the catalogue and the report."""
+    """Plan and run a job, and publish the catalogue and the report.
+
+    Raises:
+        OutputUnwritableError: The output folder cannot be written.
+    """
+    check_writable(job.output)
     spark = spark_session(f"jeospark {job.title}")
     return _ending(spark, run(make_plan(spark, job), Settings.load()))
 
 
 def resume_job(output: str) -> Ending:
-    """Do what is missing or failed of the job in an output folder."""
+    """Do what is missing or failed of the job in an output folder.
+
+    Raises:
+        OutputTakenError: The folder holds no run.
+    """
+    load_job(output)  # A folder without a run is told at once, not when Spark has started.
     spark = spark_session("jeospark resume")
     return _ending(spark, resume(spark, output, Settings.load()))
 

@@ -5,6 +5,7 @@ from itertools import islice
 from jeospark.catalog.store import Catalog
 from jeospark.errors import EmptySelectionError, GridError
 from jeospark.model import ItemRef, Source
+from jeospark.planning.select import question
 from jeospark.recipe.analysis import Load
 
 SAMPLE = 1000
@@ -15,14 +16,18 @@ def native_grid(catalog: str, load: Load) -> str:
     """Text form of the finest grid on which all items lie, one tile being the extent of an item.
 
     Raises:
+        CatalogError: No item has one of the properties that the recipe asks for.
         EmptySelectionError: No item meets the recipe's filters.
         GridError: The items lie on several grids, or do not tell theirs.
     """
-    refs = Catalog(catalog).refs(load.collection, list(load.bands or ()), bbox=load.spatial_extent)
+    asked = question(load)
+    refs = Catalog(catalog).refs(
+        load.collection, list(load.bands or ()), load.spatial_extent, asked.interval, asked.properties
+    )
     grids = {_finest(item) for item in islice(refs, SAMPLE)}
     if not grids:
         raise EmptySelectionError(
-            f"no item of '{load.collection}' meets the recipe's extent",
+            f"no item of '{load.collection}' meets the recipe's extent and filters",
             where=catalog,
             remedy="See what there is with `jeospark items`.",
         )

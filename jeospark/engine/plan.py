@@ -19,6 +19,7 @@ from jeospark.grid import BBox, Grid
 from jeospark.planning.deal import dealing
 from jeospark.planning.folder import PlanFolder, complete, is_complete, open_folder, write_part
 from jeospark.planning.gather import Gathering, gather
+from jeospark.planning.grids import check_grid
 from jeospark.planning.place import Placing, place
 from jeospark.planning.select import question, select
 from jeospark.recipe.analysis import Load, period
@@ -171,11 +172,12 @@ def make_plan(spark: SparkSession | None, job: Job) -> Plan:
         CatalogError: No item has one of the properties that the recipe asks for.
         CollectionNotFoundError: The catalogue has no such collection.
         ExtentError: The recipe's area is inverted or outside the grid.
-        GridError: The grid is unknown.
+        GridError: The grid is unknown, or not the one that the recipe resamples to.
         RecipeError: The recipe cannot be planned.
     """
     ready = job.program
     grid, area = Grid.parse(job.grid), area_of(ready.load)
+    check_grid(grid, ready.resampling, ready.halo)
     if area is not None:
         grid.check(area)
     question(ready.load).columns(pq.read_schema(Catalog(job.catalog).items_path(ready.load.collection)))

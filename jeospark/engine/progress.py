@@ -8,6 +8,8 @@ from time import perf_counter
 
 from tqdm.auto import tqdm
 
+from jeospark.report.numbers import short
+
 POLL = 0.25
 """Seconds between two looks at the count."""
 LOG_EVERY = 10.0
@@ -57,12 +59,12 @@ def line(what: str, done: int, total: int, seconds: float) -> str:
     """One line of a log: share done, pixels, rate, and the time left at that rate.
 
     >>> line("NDVI", 250_000, 1_000_000, 5.0)
-    'NDVI: 25 % (0.2 of 1.0 Mpx), 0.05 Mpx/s, 0:15 left'
+    'NDVI: 25 % (250 kpx of 1 Mpx), 50 kpx/s, 0:15 left'
     """
     rate = done / seconds if seconds else 0.0
     left = f"{_clock((total - done) / rate)} left" if rate else "time left unknown"
     share = 100 * done // total if total else 100
-    return f"{what}: {share} % ({done / 1e6:.1f} of {total / 1e6:.1f} Mpx), {rate / 1e6:.2f} Mpx/s, {left}"
+    return f"{what}: {share} % ({short(done)}px of {short(total)}px), {short(rate)}px/s, {left}"
 
 
 def _clock(seconds: float) -> str:

@@ -13,6 +13,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
 from jeospark.engine.abort import named_abort
+from jeospark.engine.explain import check_fits
 from jeospark.engine.job import Job, load_job
 from jeospark.engine.plan import Plan, check_units, make_plan, plan_folders, written_plan
 from jeospark.engine.progress import watching
@@ -57,6 +58,7 @@ def run(plan: Plan, settings: Settings) -> RunResult:
 
     Raises:
         EmptySelectionError: The plan has no unit.
+        TooLargeError: A unit cannot fit in a worker's memory.
         OutputTakenError: The output folder holds the results of another recipe.
         OutputUnwritableError: The output folder cannot be written.
         RunFailedError: Spark gave it up.
@@ -72,6 +74,7 @@ def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
     Raises:
         OutputTakenError: The folder holds no run.
         RunFailedError: Spark gave it up.
+        TooLargeError: See `run`.
     """
     job = load_job(output)
     return _run(spark, job, written_plan(job) or _folder(make_plan(spark, job)), settings)
@@ -83,6 +86,7 @@ def _folder(plan: Plan) -> PlanFolder:
 
 def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) -> RunResult:
     check_units(folder.units, job)
+    check_fits(folder.deepest, job.program, settings)
     began, started = datetime.now(UTC), perf_counter()
     context = spark.sparkContext
     attempt, counter = ledger.attempt_name(job), context.accumulator(0)

@@ -1,7 +1,6 @@
 """Recipes seen at once, without Spark."""
 
 from dataclasses import dataclass
-from math import ceil
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -19,6 +18,7 @@ from jeospark.output import OutputBand
 from jeospark.planning.select import question
 from jeospark.raster.quicklook import quicklook
 from jeospark.recipe.analysis import period
+from jeospark.recipe.extent import halo_pixels
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.settings import Settings
 from jeospark.task.observation import BadAssetError
@@ -117,7 +117,7 @@ def _named(error: BadAssetError) -> JeosparkError:
 
 def _items(store: Catalog, ready: Program, geobox: GeoBox) -> list[ItemRef]:
     """The items that lie in a view or so near that their pixels matter to it."""
-    around = geobox.pad(ceil(ready.halo / min(abs(geobox.affine.a), abs(geobox.affine.e)))) if ready.halo else geobox
+    around = geobox.pad(halo_pixels(geobox, geobox.shape[0], ready.halo))
     a, b, c, d, e, f = tuple(around.affine)[:6]
     rows, cols = around.shape
     bounds = footprint_of_grid(str(around.crs), (a, b, c, d, e, f), (rows, cols))["bbox"]

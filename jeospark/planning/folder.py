@@ -53,6 +53,12 @@ class PlanFolder:
         """Output pixels of them all."""
         return sum(part.pixels for part in self.parts)
 
+    @property
+    def deepest(self) -> int:
+        """Observations of the unit that has most."""
+        column = "observation_count"
+        return max((max(batch.column(column).to_pylist(), default=0) for batch in self.batches([column])), default=0)
+
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of all units (`UNITS`) other than their items, in the plan's order."""
         for part in self.parts:

@@ -11,6 +11,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jeospark import periods
+from jeospark.planning.amounts import amounts
 from jeospark.planning.pixels import extent_of
 from jeospark.planning.place import PLACED, Placing
 from jeospark.schema import UNITS, conform
@@ -92,7 +93,8 @@ def _units(table: pa.Table, sizes: Numbers, gathering: Gathering) -> pa.RecordBa
         "digest": _digests(table.column("digest").to_pylist(), ends, tiles, extents, gathering.recipe_id),
     }
     arrays = {name: pa.array(values, UNITS.field(name).type) for name, values in columns.items()}
-    return conform(pa.RecordBatch.from_pydict({**arrays, "items": items, **_counts(items)}), UNITS)
+    counted = amounts(items, [extents[tile] for tile in tiles])
+    return conform(pa.RecordBatch.from_pydict({**arrays, "items": items, **counted}), UNITS)
 
 
 def _digests(
@@ -106,34 +108,3 @@ def _digests(
         digests.append(hashlib.sha256(text.encode()).hexdigest())
         first = end
     return digests
-
-
-def _counts(items: pa.ListArray) -> dict[str, pa.Array]:
-    """What `explain` sums up, so that it need not read the items: by unit."""
-    ends = items.offsets.to_numpy()
-    flat = items.values
-    sources = pc.struct_field(flat, "sources")
-    source_ends = np.append(0, np.cumsum(pc.list_value_length(sources).to_numpy(zero_copy_only=False)))
-    each = sources.flatten()
-    size = pc.fill_null(pc.struct_field(each, "size"), 0).to_numpy(zero_copy_only=False)
-    jpeg2000 = pc.ends_with(pc.utf8_lower(pc.struct_field(each, "href")), ".jp2").to_numpy(zero_copy_only=False)
-
-    def summed(values: NDArray[np.generic]) -> Numbers:
-        sums: Numbers = np.diff(np.append(0, np.cumsum(values, dtype=np.int64))[source_ends[ends]])
-        return sums
-
-    return {
-        "item_count": pa.array(np.diff(ends)),
-        "observation_count": pa.array(_distinct(pc.struct_field(flat, "observation"), ends)),
-        "bytes": pa.array(summed(size)),
-        "jpeg2000": pa.array(summed(jpeg2000) > 0),
-    }
-
-
-def _distinct(values: pa.Array, ends: NDArray[np.integer]) -> Numbers:
-    """How many different values each stretch has."""
-    encoded = values.dictionary_encode()
-    width = max(len(encoded.dictionary), 1)
-    stretch = np.repeat(np.arange(len(ends) - 1), np.diff(ends))
-    pairs = np.unique(stretch * width + encoded.indices.to_numpy(zero_copy_only=False))
-    return np.bincount(pairs // width, minlength=len(ends) - 1)

@@ -6,13 +6,34 @@ from dataclasses import dataclass
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+from numpy.typing import NDArray
 
-PIXELS_PER_SECOND = 70e6
-"""Source pixels that a core reads and computes in a second, from COGs on their own grid (docs/benchmarks.md)."""
-JPEG2000_PIXELS_PER_SECOND = 7e6
+PIXELS_PER_SECOND = 120e6
+"""Source pixels that a core reads and computes in a second, from COGs on their own grid: 110 to 155 million in the
+benchmarks `tile` and `composite` (docs/benchmarks.md)."""
+JPEG2000_PIXELS_PER_SECOND = 10e6
 """The same for JPEG 2000, whose decoding is what costs."""
+WARPED_PIXELS_PER_SECOND = 23e6
+"""The same for COGs in another CRS than the grid, of 107 million pixels read."""
+WRITTEN_PER_SECOND = 25e6
+"""Pixels of the results, of all bands, that a core writes in a second, in the same benchmarks."""
+FILE_SECONDS = 0.003
+"""To open a file: of 700 netCDF variables in the demonstration, per year."""
+UNIT_SECONDS = 0.1
+"""To write and publish a result, however small it is: what the demonstration per month takes longer than per year."""
 LARGEST = 5
-READ = ("unit_id", "output_href", "digest", "shape", "item_count", "observation_count", "bytes", "jpeg2000")
+READ = (
+    "unit_id",
+    "output_href",
+    "digest",
+    "shape",
+    "item_count",
+    "observation_count",
+    "bytes",
+    "jpeg2000",
+    "warped",
+    "density",
+)
 """Columns of `UNITS` that sums are made of."""
 
 _UNIT = {"decoded": pa.int64(), "unit_id": pa.string(), "items": pa.int64(), "pixels": pa.int64()}
@@ -52,7 +73,7 @@ class Sums:
     pixels: int
     """Of the output."""
     decoded: int
-    """Source pixels at most, on the output's grid."""
+    """Source pixels at most."""
     seconds: float
     """Of one core, predicted."""
     done: int
@@ -64,19 +85,22 @@ class Sums:
     largest: tuple[UnitSize, ...]
 
 
-def sums_of(units: pa.RecordBatch, bands: int, done: int) -> pa.RecordBatch:
+def sums_of(units: pa.RecordBatch, bands: int, outputs: int, done: int) -> pa.RecordBatch:
     """One row of `SUMS`.
 
     Args:
         units: `READ` of some units, one or more.
         bands: How many a unit reads.
+        outputs: How many it writes.
         done: How many of them are published already.
     """
     shapes = units.column("shape").flatten().to_numpy().astype(np.int64).reshape(-1, 2)
     pixels, observations = shapes.prod(axis=1), units.column("observation_count").to_numpy().astype(np.int64)
-    decoded = pixels * observations * bands
-    slow = units.column("jpeg2000").to_numpy(zero_copy_only=False)
-    items = units.column("item_count").to_numpy()
+    decoded = np.rint(pixels * observations * bands * units.column("density").to_numpy()).astype(np.int64)
+    items = units.column("item_count").to_numpy().astype(np.int64)
+    seconds = (
+        decoded / _rate(units) + pixels * outputs / WRITTEN_PER_SECOND + items * bands * FILE_SECONDS + UNIT_SECONDS
+    )
     order = pc.sort_indices(
         pa.table({"decoded": decoded, "unit_id": units.column("unit_id")}),
         [("decoded", "descending"), ("unit_id", "ascending")],
@@ -97,13 +121,19 @@ def sums_of(units: pa.RecordBatch, bands: int, done: int) -> pa.RecordBatch:
         "bytes": pc.sum(units.column("bytes")).as_py(),
         "pixels": pixels.sum(),
         "decoded": decoded.sum(),
-        "seconds": (decoded / np.where(slow, JPEG2000_PIXELS_PER_SECOND, PIXELS_PER_SECOND)).sum(),
+        "seconds": seconds.sum(),
         "done": done,
         "deepest": observations.max(),
         "widest": pixels.max(),
         "largest": largest,
     }
     return pa.RecordBatch.from_pylist([row], schema=SUMS)
+
+
+def _rate(units: pa.RecordBatch) -> NDArray[np.float64]:
+    """Source pixels a second, by unit."""
+    slow, warped = (units.column(name).to_numpy(zero_copy_only=False) for name in ("jpeg2000", "warped"))
+    return np.where(slow, JPEG2000_PIXELS_PER_SECOND, np.where(warped, WARPED_PIXELS_PER_SECOND, PIXELS_PER_SECOND))
 
 
 def add(parts: Iterable[pa.RecordBatch]) -> Sums:

@@ -5,7 +5,7 @@ import stat
 import warnings
 from collections import OrderedDict
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -13,15 +13,20 @@ from typing import Self
 
 import rasterio
 from rasterio._err import CPLE_OutOfMemoryError
+from rasterio.env import Env
 from rasterio.errors import NotGeoreferencedWarning, RasterioError, RasterioIOError
 from rasterio.io import DatasetReader
 
 from jeospark.errors import AssetMissingError, AssetUnreadableError, JeosparkError
 from jeospark.raster.blocks import Blocks, local_blocks, open_blocks
 from jeospark.raster.streamed import Streamed, open_streamed
+from jeospark.raster.tiff import length
 from jeospark.storage.href import gdal_path
 from jeospark.storage.kinds import is_remote
 from jeospark.storage.tokens import redact
+
+SIDECARS = (".msk", ".ovr", ".aux.xml")
+"""Ends of names of files that GDAL reads with the one that they stand beside."""
 
 
 class Datasets:
@@ -134,8 +139,44 @@ def _opened(href: str, variable: str | None, overview: int | None) -> _Entry:
             dataset, streamed = open_streamed(href, options)
             return _Entry(dataset, streamed=streamed)
         path = gdal_path(href, variable)
-        seen = _seen(path) if overview is None else None
-        return _Entry(rasterio.open(path, **options), seen)
+        seen = _seen(path)
+        if seen is not None:
+            _check_length(href, path, seen.st_size)
+        with _beside(path):
+            return _Entry(rasterio.open(path, **options), seen if overview is None else None)
+
+
+def _check_length(href: str, path: str, size: int) -> None:
+    """Refuse a TIFF that is cut off where GDAL would not notice.
+
+    Raises:
+        AssetUnreadableError: It is.
+    """
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    except OSError:
+        return  # GDAL says why
+    try:
+        needed = length(lambda size, at: os.pread(descriptor, size, at))
+    except OSError:
+        return
+    finally:
+        os.close(descriptor)
+    if needed > size:
+        raise AssetUnreadableError(
+            f"the asset is truncated: it ends at byte {size}, what its header names at {needed}",
+            where=href,
+            remedy="Fetch it again.",
+        )
+
+
+def _beside(path: str) -> AbstractContextManager[object]:
+    """Let GDAL look for files beside a local one where there are any that say more of it: a mask, overviews, nodata.
+
+    Otherwise it is told that there are none: looking for each costs as much as opening the file, on mounted storage.
+    """
+    there = any(os.path.exists(path + suffix) for suffix in SIDECARS)  # noqa: PTH110 - GDAL's names are no paths
+    return Env(GDAL_DISABLE_READDIR_ON_OPEN="TRUE") if there else nullcontext()
 
 
 def _seen(path: str) -> os.stat_result | None:

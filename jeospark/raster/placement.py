@@ -9,6 +9,7 @@ import numpy as np
 from affine import Affine
 from numpy.typing import NDArray
 from pyproj import Transformer
+from pyproj.exceptions import ProjError
 from rasterio.crs import CRS
 from rasterio.errors import CRSError
 from rasterio.io import DatasetReader
@@ -156,14 +157,28 @@ def relate(placement: Placement, target: Target) -> Relation:
 def project(
     source: CRS, target: CRS, xs: NDArray[np.float64], ys: NDArray[np.float64]
 ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Points (x, y) of one CRS in another; infinite where that cannot map them, for which rasterio's own raises."""
+    """Points (x, y) of one CRS in another; infinite where that cannot map them, for which rasterio's own raises.
+
+    Raises:
+        NoCrsError: PROJ knows no way from one to the other.
+    """
     x, y = _transformer(source, target).transform(xs, ys)
     return np.asarray(x), np.asarray(y)
 
 
 @lru_cache(maxsize=64)
 def _transformer(source: CRS, target: CRS) -> Transformer:
-    return Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
+    try:
+        return Transformer.from_crs(source.to_wkt(), target.to_wkt(), always_xy=True)
+    except ProjError as error:
+        raise NoCrsError(
+            f"there is no way from '{_named(source)}' to '{_named(target)}' ({error})",
+            remedy="Assign the raster's true CRS with `gdal_edit.py -a_srs`, or fetch it again if it is damaged.",
+        ) from error
+
+
+def _named(crs: CRS) -> str:
+    return str(crs.to_string())[:80]
 
 
 @lru_cache(maxsize=1024)

@@ -6,13 +6,14 @@ from pathlib import Path
 import numpy as np
 import rasterio
 from numpy.typing import NDArray
+from rasterio._err import CPLE_BaseError
 from rasterio.enums import Resampling
 from rasterio.errors import RasterioError
 
-from jeospark.errors import AssetUnreadableError
+from jeospark.errors import AssetUnreadableError, OutputError
 from jeospark.output import OutputBand
 from jeospark.raster.palette import NDVI, NDVI_RANGE, SEQUENTIAL, colored, rgb_of
-from jeospark.storage.publish import publishing
+from jeospark.storage.publish import check_writable, publishing
 
 SIZE = 256
 """Longest side of a picture in pixels."""
@@ -41,6 +42,7 @@ def quicklook(
     Raises:
         DiskFullError: See `publishing`.
         OutputUnwritableError: See `publishing`.
+        OutputError: GDAL cannot write it otherwise.
     """
     with publishing(path) as tmp:
         _draw(data, valid, bands, tmp, size)
@@ -70,6 +72,7 @@ def quicklook_cog(href: str, bands: Sequence[OutputBand], path: str, size: int =
 
     Raises:
         AssetUnreadableError: The COG cannot be read.
+        OutputError: The picture cannot be written.
     """
     try:
         with rasterio.open(href) as dataset:
@@ -116,15 +119,21 @@ def _limits(data: NDArray[np.generic], valid: NDArray[np.bool_]) -> tuple[float,
 
 
 def _write_png(path: str, rgb: NDArray[np.uint8], valid: NDArray[np.bool_]) -> None:
-    rows, cols = valid.shape
     picture = np.concatenate([rgb * valid, np.where(valid, 255, 0)[np.newaxis]]).astype(np.uint8)
-    with rasterio.Env(GDAL_PAM_ENABLED="NO"):
-        # Any place will do, PNG keeps none; without one rasterio warns.
-        place = rasterio.Affine(1, 0, 0, 0, -1, rows)
-        with rasterio.open(
-            path, "w", driver="PNG", count=4, height=rows, width=cols, dtype="uint8", transform=place, zlevel=PNG_LEVEL
-        ) as dataset:
-            dataset.write(picture)
-            dataset.colorinterp = [rasterio.enums.ColorInterp[name] for name in (*RGB, "alpha")]
-        if not Path(path).is_file():
-            raise AssetUnreadableError("GDAL wrote no picture", where=path)
+    try:
+        _encode(path, picture)
+    except (RasterioError, CPLE_BaseError) as error:
+        check_writable(str(Path(path).parent), picture.nbytes)
+        raise OutputError(f"GDAL cannot write the picture: {error}", where=path, remedy="Check the storage.") from error
+    if not Path(path).is_file():
+        raise OutputError("GDAL wrote no picture", where=path, remedy="Check the storage.")
+
+
+def _encode(path: str, picture: NDArray[np.uint8]) -> None:
+    _, rows, cols = picture.shape
+    # Any place will do, PNG keeps none; without one rasterio warns.
+    place = rasterio.Affine(1, 0, 0, 0, -1, rows)
+    profile = {"driver": "PNG", "count": 4, "height": rows, "width": cols, "dtype": "uint8", "transform": place}
+    with rasterio.Env(GDAL_PAM_ENABLED="NO"), rasterio.open(path, "w", zlevel=PNG_LEVEL, **profile) as dataset:
+        dataset.write(picture)
+        dataset.colorinterp = [rasterio.enums.ColorInterp[name] for name in (*RGB, "alpha")]

@@ -4,26 +4,9 @@ from jeospark.model import Chunk
 from jeospark.recipe.cubes import CUBE
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import Parameter, declare, optional, process, required
+from jeospark.recipe.resampling import METHODS, NEAREST
 
 CATEGORY = "import and export"
-METHODS = (
-    "average",
-    "bilinear",
-    "cubic",
-    "cubicspline",
-    "lanczos",
-    "max",
-    "med",
-    "min",
-    "mode",
-    "near",
-    "q1",
-    "q3",
-    "rms",
-    "sum",
-)
-"""Resampling methods, by GDAL's names."""
-
 declare(
     "load_collection",
     required("id", Kind.STRING, "The collection."),
@@ -49,7 +32,7 @@ declare(
     CUBE,
     optional("resolution", Kind.NUMBER | Kind.ARRAY, "Size of a pixel in units of the projection, or x and y.", 0),
     optional("projection", Kind.INTEGER | Kind.STRING | Kind.NULL, "EPSG code or WKT 2."),
-    optional("method", Kind.STRING, "How values are resampled, by GDAL's name.", "near", choices=METHODS),
+    optional("method", Kind.STRING, "How values are resampled, by GDAL's name.", NEAREST, choices=METHODS),
     optional(
         "align",
         Kind.STRING,
@@ -58,7 +41,7 @@ declare(
         choices=("lower-left", "upper-left", "lower-right", "upper-right"),
     ),
     category="cubes",
-    summary="Warp to another projection or resolution; the plan's grid does it.",
+    summary="Ask for another projection or resolution; the plan's grid must have it, and items are read on it.",
     returns=Kind.DATACUBE,
 )
 def _resample(cube: Chunk, *_options: object) -> Chunk:

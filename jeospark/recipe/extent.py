@@ -3,11 +3,12 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import lru_cache
+from math import ceil
 from typing import Any, Protocol
 
 import numpy as np
-from numpy.typing import NDArray
-from pyproj import CRS, Transformer
+from numpy.typing import ArrayLike, NDArray
+from pyproj import CRS, Proj, Transformer
 from pyproj.exceptions import CRSError
 
 from jeospark.errors import ExtentError, RecipeError
@@ -16,6 +17,14 @@ from jeospark.recipe.registry import did_you_mean
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north."""
+Sizes = NDArray[np.float64]
+CYLINDRICAL = (
+    "Mercator",
+    "Popular Visualisation Pseudo Mercator",
+    "Equidistant Cylindrical",
+    "Lambert Cylindrical Equal Area",
+)
+"""Beginnings of EPSG's names of methods whose scale depends on the latitude only, and much."""
 _SIDES = ("west", "south", "east", "north")
 _KNOWN = (*_SIDES, "crs", "base", "height")
 
@@ -54,7 +63,7 @@ class BoundingBox:
         if not all(isinstance(side, (int, float)) and np.isfinite(side) for side in sides):
             raise ExtentError(f"a bounding box needs the numbers {', '.join(_SIDES)}", where=str(dict(extent)))
         west, south, east, north = (float(side) for side in sides)  # type: ignore[arg-type]
-        crs = _crs_text(extent.get("crs"))
+        crs = crs_text(extent.get("crs"))
         if south > north or (west > east and not _is_geographic(crs)):
             raise ExtentError(f"the bounding box is inverted: {(west, south, east, north)}", remedy="Swap the sides.")
         return cls(bounds=(west, south, east, north), crs=crs)
@@ -76,7 +85,12 @@ def _transformed(bounds: Bounds, source: str, target: str) -> Bounds:
     return sides
 
 
-def _crs_text(crs: object) -> str:
+def crs_text(crs: object) -> str:
+    """Write a CRS as `EPSG:nnnn` where it is surely one; None is EPSG:4326, a number the code of an EPSG CRS.
+
+    Raises:
+        ExtentError: It is no CRS.
+    """
     text = "EPSG:4326" if crs is None else f"EPSG:{crs}" if isinstance(crs, int) else str(crs)
     try:
         code = CRS.from_user_input(text).to_authority(min_confidence=100)
@@ -120,16 +134,56 @@ def placement(cube: Chunk) -> Placement:
     return cube.geobox  # type: ignore[return-value]
 
 
-def pixel_metres(cube: Chunk) -> tuple[float, float]:
-    """Give height and width of a pixel in metres of the CRS.
+def row_metres(place: Placement, first: int, last: int) -> tuple[Sizes, Sizes]:
+    """Give height and width of the pixels of rows, in metres on the ground.
+
+    In cylindrical projections, such as Web Mercator and EASE-Grid, they depend on the latitude, by the scale of PROJ
+    along the meridian and the parallel; one number a row. Elsewhere the metre of the CRS counts as one on the ground,
+    for all rows: in UTM it is within a thousandth of it, in EPSG:3035 over Europe within two hundredths.
+
+    Args:
+        place: Of row 0.
+        first: Number of the first row.
+        last: Number of the row after the last.
 
     Raises:
-        RecipeError: The cube has no place, or its CRS is in degrees.
+        RecipeError: The CRS is in degrees.
     """
-    place = placement(cube)
-    factor = _metres_a_unit(str(place.crs))
-    affine = place.affine
-    return float(np.hypot(affine.b, affine.e)) * factor, float(np.hypot(affine.a, affine.d)) * factor
+    crs, affine = str(place.crs), place.affine
+    factor = _metres_a_unit(crs)
+    height, width = np.hypot(affine.b, affine.e) * factor, np.hypot(affine.a, affine.d) * factor
+    if not _is_cylindrical(crs):
+        return np.array([height]), np.array([width])
+    # To the millimetre: the same row gives the same number whatever window it is counted from.
+    y = np.round(affine.f + affine.e * (np.arange(first, last) + 0.5), 3)
+    projection = _projection(crs)
+    longitude, latitude = projection(np.full(len(y), affine.c), y, inverse=True)
+    scale = projection.get_factors(longitude, latitude)
+    return height / _finite(scale.meridional_scale), width / _finite(scale.parallel_scale)
+
+
+def _finite(scale: ArrayLike) -> Sizes:
+    """Beyond the poles, where nothing is to be measured, there is no scale."""
+    factors = np.asarray(scale, np.float64)
+    return np.where(np.isfinite(factors) & (factors > 0), factors, 1.0)
+
+
+def halo_pixels(place: Placement, rows: int, metres: float) -> int:
+    """Give the pixels around a window within which others lie nearer than a distance.
+
+    Args:
+        place: Of the window.
+        rows: How many it has.
+        metres: The distance, on the ground.
+
+    Raises:
+        RecipeError: The CRS is in degrees.
+    """
+    if not metres:
+        return 0
+    inside = ceil(metres / np.min(row_metres(place, 0, rows)))
+    # The rows of the halo may be nearer to a pole.
+    return ceil(metres / np.min(row_metres(place, -2 * inside, rows + 2 * inside)))
 
 
 @lru_cache(maxsize=64)
@@ -138,3 +192,14 @@ def _metres_a_unit(crs: str) -> float:
     if system.is_geographic:
         raise RecipeError("a distance in metres on a grid in degrees", remedy="Compute on a projected grid.")
     return float(system.axis_info[0].unit_conversion_factor)
+
+
+@lru_cache(maxsize=64)
+def _is_cylindrical(crs: str) -> bool:
+    operation = CRS.from_user_input(crs).coordinate_operation
+    return operation is not None and operation.method_name.startswith(CYLINDRICAL)
+
+
+@lru_cache(maxsize=64)
+def _projection(crs: str) -> Proj:
+    return Proj(crs)

@@ -9,7 +9,7 @@ import numpy as np
 from jeospark.model import Chunk
 from jeospark.recipe.cubes import CUBE
 from jeospark.recipe.dimensions import BANDS, along, band_places, compact, dimensions_of_type, labels_of, without
-from jeospark.recipe.extent import pixel_metres
+from jeospark.recipe.extent import placement, row_metres
 from jeospark.recipe.failures import bad_argument, bad_dimension
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import did_you_mean, optional, process, required
@@ -22,7 +22,7 @@ CLOUD_CLASSES = (3, 8, 9, 10)
 """Cloud shadow, cloud of medium and high probability, and thin cirrus, in the scene classification of Sentinel-2 L2A:
 ESA, Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD."""
 
-_DILATION = optional("dilation", Kind.NUMBER, "How far the masked pixels are grown, in metres.", 0)
+_DILATION = optional("dilation", Kind.NUMBER, "How far the masked pixels are grown, in metres on the ground.", 0)
 
 
 @process(
@@ -121,8 +121,8 @@ def _grown(values: Chunk, masked: Valid, dilation: float) -> Chunk:
     if dilation < 0:
         raise bad_argument("DilationNegative", f"dilation of {dilation} metres", remedy="Give 0 or more.")
     if dilation:
-        height, width = pixel_metres(values)
         if values.dims[-2:] != ("y", "x"):
             raise bad_dimension("DimensionMismatch", f"the axes ({', '.join(values.dims)}) do not end with y, x")
+        height, width = row_metres(placement(values), 0, masked.shape[-2])
         masked = dilate(masked, radius_y=dilation / height, radius_x=dilation / width)
     return replace(values, data=masked | ~values.valid, valid=np.broadcast_to(np.True_, masked.shape))

@@ -61,11 +61,11 @@ def grouped(value: float) -> str:
 
 
 def short(value: float) -> str:
-    """Three digits and a suffix: 1.23 M."""
+    """Three digits and a prefix of the unit that follows: 1.23 M."""
     for limit, suffix in ((1e12, "T"), (1e9, "G"), (1e6, "M"), (1e3, "k")):
         if value >= limit:
             return f"{value / limit:.3g} {suffix}"
-    return f"{value:.3g}"
+    return f"{value:.3g} "
 
 
 def size(value: float) -> str:

@@ -146,7 +146,7 @@ def _picture(outcome: Outcome, href: str, uri: str) -> str:
     told = "" if share is None else percent(share)
     return (
         f'<figure><a href="{escape(href)}"><img src="{uri}" alt="Quicklook of {name}"></a>'
-        f"<figcaption><b>{name}</b><span>{told}</span></figcaption></figure>"
+        f"<figcaption><b>{name.replace('/', '/<wbr>')}</b><span>{told}</span></figcaption></figure>"
     )
 
 

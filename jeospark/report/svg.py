@@ -41,10 +41,11 @@ def describe(outcomes: Sequence[Outcome]) -> str:
 
 def coverage_map(tiles: Sequence[TileArea], by_tile: dict[str, list[Outcome]]) -> str:
     """Tiles in longitude and latitude, coloured by the share of usable pixels, over a graticule."""
-    rings = dict(zip((area.tile for area in tiles), _unwrapped([area.ring for area in tiles]), strict=True))
-    plane = _Plane([point for ring in rings.values() for point in ring])
-    shapes = "".join(_tile(name, ring, by_tile.get(name, []), plane) for name, ring in rings.items())
-    labels = "".join(_tile_label(name, ring, plane) for name, ring in rings.items()) if len(rings) <= 40 else ""
+    # A tile across the antimeridian has a ring on either side.
+    rings = list(zip((area.tile for area in tiles), _unwrapped([area.ring for area in tiles]), strict=True))
+    plane = _Plane([point for _, ring in rings for point in ring])
+    shapes = "".join(_tile(name, ring, by_tile.get(name, []), plane) for name, ring in rings)
+    labels = "".join(_tile_label(name, ring, plane) for name, ring in dict(rings).items()) if len(rings) <= 40 else ""
     box = f"0 0 {WIDTH:.0f} {plane.height:.0f}"
     return (
         f'<svg class="map" viewBox="{box}" role="img" aria-label="Coverage by tile">'

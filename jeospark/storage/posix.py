@@ -95,7 +95,7 @@ class Posix:
         """See `kind.Storage.names`."""
         try:
             return sorted(path.name for path in output_path(folder).iterdir())
-        except FileNotFoundError:
+        except (FileNotFoundError, NotADirectoryError):
             return []
 
     def check(self, folder: str, size: int) -> None:

@@ -2,8 +2,6 @@
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import cached_property
-from math import ceil
 from time import perf_counter
 
 import numpy as np
@@ -18,7 +16,7 @@ from jeospark.raster.reader import BandReader
 from jeospark.raster.window import Window
 from jeospark.recipe.analysis import MaskPlan
 from jeospark.recipe.evaluate import evaluate
-from jeospark.recipe.extent import pixel_metres
+from jeospark.recipe.extent import Placement, halo_pixels, row_metres
 from jeospark.settings import Settings
 from jeospark.storage.roots import Roots
 from jeospark.task.layout import Lattice, cell_shape, windows
@@ -27,9 +25,7 @@ from jeospark.task.memory import bytes_per_pixel, window_budget
 from jeospark.task.observation import observe
 from jeospark.task.program import Program, kernel_of
 from jeospark.task.stack import Stack, Tally, read_stack
-
-PIXEL = Window(0, 0, 1, 1)
-NO_DATA = np.empty(0, np.float32), np.empty(0, np.bool_)
+from udfs.masks import Radius
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,12 +83,7 @@ class Evaluation:
         self.observations = observe(
             items, datasets, target, primary=program.primary, classes=program.classes, overviews=overviews
         )
-        self._halo = ceil(program.halo / min(self._pixel)) if program.halo else 0
-
-    @cached_property
-    def _pixel(self) -> tuple[float, float]:
-        """Height and width of a pixel, metres; anything where no distance matters, as on a grid in degrees."""
-        return (1.0, 1.0) if not self._program.halo else pixel_metres(Chunk(*NO_DATA, (), {}, self._geobox(PIXEL)))
+        self._halo = halo_pixels(self._geobox(Window(0, 0, *shape)), shape[0], program.halo)
 
     def __iter__(self) -> Iterator[Pixels]:
         """The result, window by window.
@@ -130,13 +121,20 @@ class Evaluation:
         grown = window.grown(self._halo)
         stacks = {band: read_stack(self.observations, band, grown, self.tally) for band in plan.bands}
         started = perf_counter()
-        usable = self._table.usable(stacks[self._table.band], self._pixel) if self._table else None
+        usable = self._table.usable(stacks[self._table.band], self._radius(grown)) if self._table else None
         if usable is None:
             mask = self._value(self._chunk(stacks, grown), node=plan.node)
             usable = ~((mask.data != 0) & mask.valid)
         self.tally.seconds_compute += perf_counter() - started
         cropped = {band: _cropped(stack, window, grown) for band, stack in stacks.items()}
         return usable[(..., *window.within(grown))], cropped
+
+    def _radius(self, window: Window) -> tuple[Radius, Radius]:
+        """The table's dilation in pixels, along y and x; see `udfs.masks.dilate`."""
+        if self._table is None or not self._table.dilation:
+            return 0.0, 0.0
+        height, width = row_metres(self._geobox(window), 0, window.rows)
+        return self._table.dilation / height, self._table.dilation / width
 
     def _compiled(self, window: Window, stacks: Mapping[str, Stack], usable: NDArray[np.bool_] | None) -> Pixels | None:
         """A window by the compiled recipe; None where there is none."""
@@ -203,10 +201,11 @@ class Evaluation:
         }
         return Chunk(data, valid, ("t", "bands", "y", "x"), labels, self._geobox(window))
 
-    def _geobox(self, window: Window) -> object:
+    def _geobox(self, window: Window) -> Placement:
         a, b, c, d, e, f = self._target.transform
         transform = (a, b, c + a * window.col, d, e, f + e * window.row)
-        return geobox_from(self._target.crs, transform, (window.rows, window.cols))
+        placed: Placement = geobox_from(self._target.crs, transform, (window.rows, window.cols))
+        return placed
 
 
 def _lattice(readers: Sequence[BandReader]) -> Lattice:

@@ -16,7 +16,7 @@ from jeospark.recipe.graph import ProcessGraph
 from jeospark.recipe.masks import CLOUD_CLASSES
 from jeospark.task.program import Program
 from jeospark.task.stack import Stack
-from udfs.masks import bits_to_mask, classes_to_mask, dilate, lookup
+from udfs.masks import Radius, bits_to_mask, classes_to_mask, dilate, lookup
 
 LARGEST_TYPE = 2
 """Bytes of the stored type up to which a table of all its numbers is small."""
@@ -35,12 +35,12 @@ class TableMask:
     dilation: float
     """Metres."""
 
-    def usable(self, stack: Stack, pixel: tuple[float, float]) -> NDArray[np.bool_] | None:
+    def usable(self, stack: Stack, radius: tuple[Radius, Radius]) -> NDArray[np.bool_] | None:
         """Which pixels the mask leaves, (t, rows, cols); None where the band is not stored as small integers.
 
         Args:
             stack: The band.
-            pixel: Height and width of a pixel, metres.
+            radius: The dilation in pixels, along y and x; see `udfs.masks.dilate`.
         """
         kind: np.dtype[Any] = stack.data.dtype
         plain = (stack.scales == 1).all() and not stack.offsets.any()
@@ -51,11 +51,7 @@ class TableMask:
         known = numbers != stack.nodata
         if not self.dilation:
             return lookup(stack.data, ~masked & known)
-        grown = dilate(
-            lookup(stack.data, masked & known),
-            radius_y=self.dilation / pixel[0],
-            radius_x=self.dilation / pixel[1],
-        )
+        grown = dilate(lookup(stack.data, masked & known), radius_y=radius[0], radius_x=radius[1])
         grown |= stack.data == stack.nodata
         return np.logical_not(grown, out=grown)
 

@@ -26,6 +26,7 @@ from jeospark.recipe.analysis import (
 from jeospark.recipe.compiled import Kernel, compile_recipe
 from jeospark.recipe.evaluate import evaluate
 from jeospark.recipe.graph import ProcessGraph
+from jeospark.recipe.resampling import Resampling, resampling
 
 MAKERS = {"rename_labels": "target", "add_dimension": "label", "ndvi": "target_band"}
 """Processes that name bands, and in which argument."""
@@ -41,11 +42,13 @@ class Program:
     bands: tuple[OutputBand, ...]
     """The bands it reads, as the collection describes them."""
     classes: frozenset[str]
-    """Names of those that hold classes or bits."""
+    """Names of those that are never interpolated: they hold classes or bits, or the recipe asks for nearest pixels."""
     mask: MaskPlan | None
     """How to learn which pixels can matter before the other bands are read; None where the recipe does not tell."""
     halo: float
     """Metres around a window that decide pixels inside it."""
+    resampling: Resampling | None
+    """The pixels that the recipe asks for; None where it leaves them to the grid."""
     options: SaveOptions
     outputs: tuple[str, ...]
     """Names of the result's bands."""
@@ -92,14 +95,19 @@ def program(recipe: str, collection: tuple[OutputBand, ...]) -> Program:
     bands = collection if load.bands is None else _named(load.bands, collection)
     names, common = tuple(band.name for band in bands), tuple(band.common_name for band in bands)
     _check_filters(graph, collection)
-    masking = class_bands(graph)
+    masking, asked = class_bands(graph), resampling(graph)
     return Program(
         graph=graph,
         load=load.with_bands(names),
         bands=bands,
-        classes=frozenset(band.name for band in bands if band.classes or masking & {band.name, band.common_name}),
+        classes=frozenset(
+            band.name
+            for band in bands
+            if band.classes or masking & {band.name, band.common_name} or (asked and asked.nearest)
+        ),
         mask=_mask(graph, bands),
         halo=halo_metres(graph),
+        resampling=asked,
         options=save_options(graph),
         outputs=output_bands(graph, names, common),
     )

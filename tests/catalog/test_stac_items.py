@@ -100,7 +100,7 @@ def test_an_interval_stands_for_the_time(read):
         ({"assets": {"p": {"href": "p.png", "type": "image/png"}}}, "no raster asset"),
         ({"geometry": None, "bbox": None, "properties": {"datetime": "2021-02-03T00:00:00Z"}}, "no geometry"),
         ({"geometry": {"type": "Point", "coordinates": [1, 2]}}, "no area"),
-        ({"id": None}, "no STAC item"),
+        ({"id": None}, "a feature is no STAC item: it has no id. Give STAC items."),
     ],
 )
 def test_items_that_cannot_be_used_are_rejected_with_a_reason(read, changes, text):

@@ -13,7 +13,7 @@ from pyproj import Transformer
 from jeospark import periods
 from jeospark.engine.main import make_job
 from jeospark.engine.plan import make_plan, written_plan
-from jeospark.errors import CatalogError, CollectionNotFoundError, ExtentError, GridError, PlanError
+from jeospark.errors import CatalogError, CollectionNotFoundError, ExtentError, GridError, PlanError, RecipeError
 from jeospark.grid import Grid
 from jeospark.schema import UNITS, unit_of
 
@@ -250,6 +250,53 @@ def test_items_on_several_grids_have_no_native_one(busy, ndvi, tmp_path):
     with pytest.raises(GridError, match="2 grids") as caught:
         make_job(ndvi().to_json(), output=str(tmp_path), catalog=busy.catalog)
     assert "--grid" in caught.value.remedy
+
+
+def test_the_native_grid_is_that_of_the_items_asked_for(busy, ndvi, tmp_path):
+    placed_at(busy, "other", "2021-05-02", 3, 0, 64, 64)
+    busy.save()
+    recipe = ndvi("year", interval=("2020-01-01", "2021-01-01"))
+    job = make_job(recipe.to_json(), output=str(tmp_path), catalog=busy.catalog)
+    assert job.grid == "EPSG:32633:10:64x64:500000,5000000"
+
+
+@pytest.mark.parametrize(
+    ("asked", "grid", "fits"),
+    [
+        ({"projection": 3035, "resolution": 20}, "EPSG:3035:20:512x512:0,0", True),
+        ({"projection": "EPSG:3035", "resolution": [20, 20]}, "EPSG:3035:20", True),
+        ({"projection": 3035, "resolution": 20}, "native", True),
+        ({"projection": 3035, "resolution": 20}, "EPSG:3035:10", False),
+        ({"projection": 3035, "resolution": 20}, "mgrs:20", False),
+        ({"projection": 3035}, "EPSG:3035:10", True),
+        ({"projection": 3857}, "EPSG:3035:10", False),
+        ({"resolution": 20}, "mgrs:20", True),
+        ({"resolution": 20}, "mgrs", False),
+        ({}, "mgrs", True),
+    ],
+)
+def test_a_recipe_that_resamples_needs_such_a_grid(busy, ndvi, tmp_path, asked, grid, fits):
+    recipe = ndvi("year").process("resample_spatial", **asked)
+    job = make_job(recipe.to_json(), output=str(tmp_path), catalog=busy.catalog, grid=grid)
+    if fits:
+        assert make_plan(None, job).gathering.placing.grid == job.grid
+        assert job.grid.startswith(grid.partition(":")[0] if grid != "native" else "EPSG:3035:20:")
+    else:
+        with pytest.raises(GridError, match="resamples to"):
+            make_plan(None, job)
+
+
+def test_pixels_are_asked_for_once(busy, ndvi, tmp_path):
+    recipe = ndvi("year").process("resample_spatial", resolution=20).process("resample_spatial", resolution=10)
+    with pytest.raises(RecipeError, match="resample differently"):
+        make_job(recipe.to_json(), output=str(tmp_path), catalog=busy.catalog, grid="mgrs")
+
+
+def test_metres_on_a_grid_in_degrees_are_refused_before_the_run(busy, ndvi, tmp_path):
+    recipe = ndvi("year", dilation=50)
+    job = make_job(recipe.to_json(), output=str(tmp_path), catalog=busy.catalog, grid="EPSG:4326:0.001")
+    with pytest.raises(RecipeError, match="50 metres on a grid in degrees"):
+        make_plan(None, job)
 
 
 def test_what_cannot_be_planned_is_named(spark, busy, ndvi, tmp_path):

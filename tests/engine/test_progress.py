@@ -10,13 +10,13 @@ from jeospark.engine.progress import line, watching
 @pytest.mark.parametrize(
     ("done", "total", "seconds", "text"),
     [
-        (250_000, 1_000_000, 5.0, "x: 25 % (0.2 of 1.0 Mpx), 0.05 Mpx/s, 0:15 left"),
-        (0, 1_000_000, 5.0, "x: 0 % (0.0 of 1.0 Mpx), 0.00 Mpx/s, time left unknown"),
-        (0, 1_000_000, 0.0, "x: 0 % (0.0 of 1.0 Mpx), 0.00 Mpx/s, time left unknown"),
-        (1_000_000, 1_000_000, 2.0, "x: 100 % (1.0 of 1.0 Mpx), 0.50 Mpx/s, 0:00 left"),
-        (999_999, 1_000_000, 1.0, "x: 99 % (1.0 of 1.0 Mpx), 1.00 Mpx/s, 0:00 left"),
-        (1_000_000, 7_201_000_000, 1.0, "x: 0 % (1.0 of 7201.0 Mpx), 1.00 Mpx/s, 2:00:00 left"),
-        (0, 0, 1.0, "x: 100 % (0.0 of 0.0 Mpx), 0.00 Mpx/s, time left unknown"),
+        (250_000, 1_000_000, 5.0, "x: 25 % (250 kpx of 1 Mpx), 50 kpx/s, 0:15 left"),
+        (0, 1_000_000, 5.0, "x: 0 % (0 px of 1 Mpx), 0 px/s, time left unknown"),
+        (0, 1_000_000, 0.0, "x: 0 % (0 px of 1 Mpx), 0 px/s, time left unknown"),
+        (1_000_000, 1_000_000, 2.0, "x: 100 % (1 Mpx of 1 Mpx), 500 kpx/s, 0:00 left"),
+        (996_000, 1_000_000, 1.0, "x: 99 % (996 kpx of 1 Mpx), 996 kpx/s, 0:00 left"),
+        (1_000_000, 7_201_000_000, 1.0, "x: 0 % (1 Mpx of 7.2 Gpx), 1 Mpx/s, 2:00:00 left"),
+        (0, 0, 1.0, "x: 100 % (0 px of 0 px), 0 px/s, time left unknown"),
     ],
 )
 def test_a_line(done, total, seconds, text):

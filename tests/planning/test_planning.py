@@ -85,8 +85,8 @@ def test_nothing_placed_makes_no_unit():
 def test_sums_do_not_depend_on_batches(units, cuts, done):
     rows = units.select(list(READ))
     edges = [0, *sorted(set(cuts)), rows.num_rows]
-    parts = [sums_of(rows.slice(a, b - a), 2, done) for a, b in pairwise(edges)]
-    whole = add([sums_of(rows, 2, done * len(parts))])
+    parts = [sums_of(rows.slice(a, b - a), 2, 1, done) for a, b in pairwise(edges)]
+    whole = add([sums_of(rows, 2, 1, done * len(parts))])
     apart = add(parts)
     assert apart.seconds == pytest.approx(whole.seconds)
     assert [getattr(apart, name) for name in apart.__slots__ if name != "seconds"] == [

@@ -94,6 +94,11 @@ def test_no_cog_no_picture(tmp_path):
         quicklook_cog(str(tmp_path / "a.tif"), [OutputBand(name="x")], str(tmp_path / "a.png"))
 
 
+def test_a_folder_that_takes_no_file_is_named():
+    with pytest.raises(OutputUnwritableError, match="/proc"):
+        quicklook(np.zeros((1, 2, 2)), np.ones((1, 2, 2), bool), [OutputBand(name="x")], "/proc/a.png")
+
+
 def test_unwritable_folder_is_named(tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(OutputUnwritableError, match="file"):

@@ -20,9 +20,11 @@ from jeospark.errors import (
 )
 from jeospark.model import Source
 from jeospark.raster.datasets import Datasets
+from jeospark.raster.env import gdal_environment
 from jeospark.raster.placement import Fit, Target
 from jeospark.raster.reader import BandReader
 from jeospark.raster.window import Window, split
+from jeospark.settings import Settings
 
 UTM = "EPSG:32629"
 ORIGIN = Affine(10, 0, 600000, 0, -10, 5900040)
@@ -248,3 +250,30 @@ def test_overviews_stand_in_only_for_views(tmp_path):
     _, _, view = read(href, Window(0, 0, 12, 12), coarse, overviews=True)
     assert product == SIZE * SIZE
     assert view == (SIZE // 8) ** 2
+
+
+def test_a_mask_beside_the_file_counts(tmp_path):
+    href = write(tmp_path / "a.tif", positions())
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="NO"), rasterio.open(href, "r+") as dataset:
+        dataset.write_mask(np.arange(SIZE * SIZE).reshape(SIZE, SIZE) % 3 > 0)
+    assert Path(f"{href}.msk").exists()
+    with gdal_environment(Settings.load()):
+        _, out, _ = read(href, Window(0, 0, SIZE, SIZE))
+    np.testing.assert_array_equal(np.isnan(out).ravel(), np.arange(SIZE * SIZE) % 3 == 0)
+
+
+def test_nodata_beside_the_file_counts(tmp_path):
+    href = write(tmp_path / "a.tif", positions())
+    Path(f"{href}.aux.xml").write_text(
+        '<PAMDataset><PAMRasterBand band="1"><NoDataValue>7</NoDataValue></PAMRasterBand></PAMDataset>'
+    )
+    with gdal_environment(Settings.load()):
+        reader, _, _ = read(href, Window(0, 0, 8, 8))
+    assert reader.encoding.nodata == 7
+
+
+def test_a_crs_that_leads_nowhere_is_named(tmp_path):
+    moon = 'GEOGCS["Moon",DATUM["D_Moon_2000",SPHEROID["Moon_2000_IAU_IAG",1737400,0]],PRIMEM["Reference_Meridian",0],UNIT["Degree",0.0174532925199433]]'  # noqa: E501
+    href = write(tmp_path / "a.tif", positions(), Affine(0.001, 0, 10, 0, -0.001, 20), moon, nodata=0)
+    with pytest.raises(NoCrsError, match="no way from"):
+        read(href, Window(0, 0, 8, 8))

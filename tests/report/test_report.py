@@ -158,6 +158,12 @@ def test_tiles_at_both_sides_of_the_antimeridian_lie_side_by_side():
     assert "179.0°W" in {each.text for each in drawing.iter("text")}
 
 
+def test_a_tile_across_the_antimeridian_is_drawn_whole():
+    parts = [tuple((lon + move, lat) for lon, lat in SQUARE) for move in (169, -190)]
+    drawing = ET.fromstring(coverage_map([TileArea(tile="e", ring=ring) for ring in parts], {"e": [outcome_of()]}))
+    assert [each.get("class") for each in drawing.iter("polygon")] == ["tile s4", "tile s4"]
+
+
 def test_state_of_units():
     assert state([]) == "none"
     assert state([outcome_of(status="failed")]) == "failed"
@@ -189,7 +195,7 @@ def test_steps_follow_the_data():
     [
         (grouped(1234567), "1\u2009234\u2009567"),
         (short(13_340_000_000), "13.3 G"),
-        (short(999), "999"),
+        (short(999), "999 "),
         (size(654), "654 B"),
         (size(1.5e6), "1.5 MB"),
         (duration(4.23), "4.2 s"),

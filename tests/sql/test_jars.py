@@ -1,3 +1,6 @@
+import os
+import subprocess
+import sys
 import zipfile
 from importlib.metadata import PackageNotFoundError
 
@@ -115,3 +118,13 @@ def test_a_cache_that_cannot_be_written(monkeypatch, tmp_path):
     monkeypatch.setenv("JEOSPARK_CACHE", str(tmp_path / "file"))
     with pytest.raises(SedonaError, match=r"cannot be fetched: .*Not a directory"):
         jars.sedona_jars()
+
+
+def test_the_set_up_is_told_in_one_line(tmp_path):
+    environment = {**os.environ, "SPARK_HOME": str(tmp_path)}
+    done = subprocess.run(
+        [sys.executable, "-m", "jeospark.engine.jars"], capture_output=True, text=True, env=environment, check=False
+    )
+    assert done.returncode == 1
+    assert done.stderr.startswith("SedonaError: there is no Spark")
+    assert "Traceback" not in done.stderr

@@ -100,6 +100,20 @@ def test_truncated_files_never_pass_for_whole_ones(world, scene, ndvi_recipe, dr
     assert (outcome.status, outcome.error, outcome.item_id) == ("failed", "AssetUnreadableError", "i0")
 
 
+@pytest.mark.parametrize("lost", [1, 10, 100, 400])
+@pytest.mark.parametrize("options", [{}, {"ENDIANNESS": "BIG"}, {"BIGTIFF": "YES"}, {"block": None}])
+def test_files_without_their_last_tags_are_truncated(world, scene, ndvi_recipe, options, lost):
+    items = [world.item(f"i{day}", scene(day), day) for day in range(2)]
+    path = path_of(items[0], "B04")
+    world.write(path, scene(0)["B04"], **options)
+    with rasterio.open(path, "r+") as dataset:  # Written once more, the directory and its values come last.
+        dataset.update_tags(PROVENANCE="x" * 200)
+    path.write_bytes(path.read_bytes()[:-lost])
+    outcome = world.outcome(world.unit(items, (128, 128)), ndvi_recipe())
+    assert (outcome.status, outcome.error, outcome.item_id) == ("failed", "AssetUnreadableError", "i0")
+    assert "truncated" in outcome.message
+
+
 def test_damaged_mask_is_told_as_well(world, items, scene, ndvi_recipe):
     items[2] = world.item("i2", scene(2), 2, driver="COG")
     truncate(path_of(items[2], "SCL"), 0.9)
@@ -316,6 +330,27 @@ def test_dilation_in_metres_on_a_grid_in_feet(world, dilated):
     recipe = loaded.mask_classes([9], dilation=100).reduce("count").save(dtype="uint8", nodata=255)
     got = world.run(world.unit([item], (200, 200), place), recipe, bands=("SCL",), memory_mb=1)[0]
     np.testing.assert_array_equal(got == 0, dilated(classes == 9, 100 / (10 * 1200 / 3937)))
+
+
+@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize("memory_mb", [1, 64])
+def test_dilation_in_metres_on_the_ground_in_web_mercator(world, dilated, memory_mb):
+    """On the sphere of EPSG:3857 a metre on the ground is cosh(y / R) metres of the CRS: 1.79 at 56° north."""
+    top, radius = 7.56e6, 6378137.0
+    place = type(world.place)("EPSG:3857", 1.4e6, top, 10.0)
+    classes = np.full((200, 200), 4, np.uint8)
+    classes[150, 130] = classes[40, 64] = 9
+    item = world.item("a", {"SCL": classes}, 0, place, block=16)
+    recipe = load_collection("s2", bands=["SCL"]).mask_classes([9], dilation=100).reduce("count")
+    unit = world.unit([item], (200, 200), place)
+    got = world.run(unit, recipe.save(dtype="uint8", nodata=255), bands=("SCL",), memory_mb=memory_mb)[0]
+    expected = np.zeros_like(classes, bool)
+    for row, column in ((150, 130), (40, 64)):
+        alone = np.zeros_like(expected)
+        alone[row, column] = True
+        expected |= dilated(alone, 10 * np.cosh((top - 10 * (row + 0.5)) / radius))
+    np.testing.assert_array_equal(got == 0, expected)
+    assert expected.sum() > 2 * 1.7**2 * np.pi * 100
 
 
 @pytest.mark.parametrize("wkb", [b"", b"\x01\x02", shapely.to_wkb(shapely.Polygon())])

@@ -115,6 +115,18 @@ def warped(href, grid, shape, how):
         return out
 
 
+@pytest.mark.parametrize(("method", "same"), [("near", True), ("bilinear", False), (None, True)])
+def test_quantities_by_the_method_that_the_recipe_asks_for(world, scene, method, same):
+    """The grid is shifted by a third of a pixel: each centre lies in the pixel of its own row and column still."""
+    bands = scene(1)
+    item = world.item("a", bands)
+    asked = {} if method is None else {"method": method}
+    recipe = load_collection("s2", bands=["B08"]).reduce("max").process("resample_spatial", **asked)
+    saved = recipe.save(dtype="uint16", scale=0.0001, nodata=0)
+    got = world.run(world.unit([item], (128, 128), world.place.moved(1 / 3, 1 / 3)), saved)[0]
+    assert (got == bands["B08"]).all() == same
+
+
 def test_time_of_resampling_is_told_apart(world, zones):
     items, places = zones
     recipe = load_collection("s2", bands=["B04"]).reduce("count").save(dtype="uint8", nodata=255)

@@ -54,6 +54,20 @@ def test_dilation_is_the_same_at_any_tiling_with_its_halo(mask, radius, tile):
             np.testing.assert_array_equal(inner, whole[:, top : top + tile, left : left + tile])
 
 
+@given(mask=masks(), radii=st.lists(st.tuples(RADII, RADII), min_size=24, max_size=24))
+@settings(max_examples=60, deadline=None)
+def test_each_row_has_a_radius_of_its_own(mask, radii):
+    high, wide = np.array(radii[: mask.shape[1]]).T
+    expected = np.zeros_like(mask)
+    for row in range(mask.shape[1]):
+        alone = np.zeros_like(mask)
+        alone[:, row] = mask[:, row]
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            expected |= by_definition(alone, high[row], wide[row])
+    np.testing.assert_array_equal(dilate(mask, radius_y=high, radius_x=wide), expected)
+    np.testing.assert_array_equal(dilate_numpy(mask, radius_y=high, radius_x=wide), expected)
+
+
 def test_a_radius_of_whole_pixels_reaches_them():
     mask = np.zeros((11, 11), bool)
     mask[5, 5] = True
