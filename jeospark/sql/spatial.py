@@ -2,7 +2,7 @@
 
 Sedona looks for inner joins, and for outer joins whose other side carries a broadcast hint. Two common forms of SQL are
 neither, so that every row met every zone, with all their vertices: a filter by a geometry that a subquery gives
-(6 million points in one country: a minute), and an outer join (in 177 countries: hours).
+(6 million points in one country took a minute), and an outer join (in 177 countries it had not ended after five).
 """
 
 from collections.abc import Iterator
