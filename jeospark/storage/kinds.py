@@ -20,6 +20,8 @@ REMOTE = frozenset({"http", "https", "root", "roots", "s3", "hdfs"})
 HDFS_PORT = 9870
 """Where a NameNode answers by HTTP, unless a gate says otherwise."""
 _EXTRAS = {"XRootD": "xrootd", "obstore": "s3"}
+_PLAIN = "/!$&'()*+,;=:@~"
+"""Stand for themselves in a path (RFC 3986); XRootD's MOVE would take their quoted forms literally."""
 _POSIX = Posix()
 _SETTINGS: ContextVar[Settings | None] = ContextVar("storage_settings", default=None)
 
@@ -84,7 +86,7 @@ def _class(module: str, name: str) -> Callable[..., object]:
 def _through(href: str, gate: str | None) -> str:
     if gate is None:
         return href
-    return f"{gate.rstrip('/')}/{quote(urlsplit(href).path.lstrip('/'))}"
+    return f"{gate.rstrip('/')}/{quote(urlsplit(href).path.lstrip('/'), safe=_PLAIN)}"
 
 
 def _hdfs_url(href: str, gate: str | None) -> str:

@@ -41,10 +41,10 @@ def test_what_is_published_comes_back_and_nothing_else_is_left(place):
 
 
 def test_names_are_those_of_files_and_folders(place):
-    for name in ("a.txt", "in/b.txt", "in/deep/c.txt"):
+    for name in ("a.txt", "in/b.txt", "in/deep/c.txt", "in/key=1/d.txt"):
         write_text_atomic(f"{place.base}/x/{name}", name)
     assert names(f"{place.base}/x") == ["a.txt", "in"]
-    assert names(f"{place.base}/x/in") == ["b.txt", "deep"]
+    assert names(f"{place.base}/x/in") == ["b.txt", "deep", "key=1"]
 
 
 def test_what_is_not_there_is_no_error(place):
