@@ -106,8 +106,9 @@ def ask_of(options: Mapping[str, str], defaults: Defaults) -> Ask:
 
 def near(name: str, known: Mapping[str, str] | tuple[str, ...]) -> str:
     """Which of the known names may be meant, or all of them."""
-    found = get_close_matches(name.lower(), list(known), n=1)
-    return f"Did you mean '{found[0]}'?" if found else f"There are {', '.join(known)}."
+    written = {each.lower(): each for each in known}
+    found = get_close_matches(name.lower(), list(written), n=1)
+    return f"Did you mean '{written[found[0]]}'?" if found else f"There are {', '.join(known)}."
 
 
 def _what(given: Mapping[str, str], roots: Roots) -> tuple[str, tuple[str, ...] | None]:
