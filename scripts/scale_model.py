@@ -10,7 +10,6 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass, fields, replace
 from itertools import islice
-from pathlib import Path
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +20,7 @@ from jeospark.engine.job import Job, load_job
 from jeospark.engine.plan import written_plan
 from jeospark.engine.run import TASKS_PER_CORE, UNITS_PER_TASK
 from jeospark.model import Source
+from jeospark.storage.publish import read_text
 
 Floats = NDArray[np.float64]
 SAMPLE = 64
@@ -94,7 +94,7 @@ TELLING = 0.05
 def run_of(folder: str) -> Run:
     """The last attempt of the run in an output folder."""
     job = load_job(folder)
-    attempt = json.loads(Path(job.path(FILE)).read_text(encoding="utf-8"))
+    attempt = json.loads(read_text(job.path(FILE)))
     made = [row for row in ledger.rows(job, attempt["name"]) if row.status in {"done", "empty"}]
     if not made:
         raise SystemExit(f"{folder}: its last attempt made no unit; give a run that did.")
