@@ -1,12 +1,18 @@
-"""Zonal statistics of a recipe: `spark-submit jobs/zonal.py RECIPE ZONES --output FOLDER`."""
+"""Zonal statistics of a recipe: `spark-submit jobs/zonal.py RECIPE ZONES --output FOLDER`.
+
+Without ZONES, those of the recipe's aggregate_spatial.
+"""
 
 import argparse
 import sys
 from pathlib import Path
+from typing import Any
 
 from jeospark.engine.main import enter_folder
+from jeospark.engine.zonal import ZonalResult
 from jeospark.errors import JeosparkError
 from jeospark.lab.recipe import Recipe
+from jeospark.lab.spatial import Aggregated, aggregate_spatial
 from jeospark.lab.zonal import read_zones, zonal
 from udfs.coverage import METHODS
 
@@ -15,11 +21,13 @@ def parse_arguments() -> argparse.Namespace:
     """Read the command line."""
     parser = argparse.ArgumentParser(description="Count, mean, sd, quantiles … of a recipe's pixels by zone.")
     parser.add_argument("recipe", type=Path, help="JSON file of the process graph")
-    parser.add_argument("zones", help="GeoParquet file of polygons, or a folder of them")
+    parser.add_argument("zones", nargs="?", help="GeoParquet file of polygons, or a folder of them; none for those of "
+                        "the aggregate_spatial that the recipe ends with")  # fmt: skip
     parser.add_argument("--output", required=True, help="folder of the results, one a recipe")
     parser.add_argument("--zone", default="zone", help="column of the zones' ids (default: %(default)s)")
     parser.add_argument("--crs", help="CRS of the zones (default: what the file says)")
-    parser.add_argument("--coverage", default="fractional", choices=METHODS, help="which pixels count")
+    parser.add_argument("--coverage", choices=METHODS, help="which pixels count (default: fractional; centre without "
+                        "ZONES, as openEO has it)")  # fmt: skip
     parser.add_argument("--min-pixels", type=float, default=0.0, help="usable pixels below which results are null")
     parser.add_argument("--min-valid-share", type=float, default=0.0, help="share of them below which they are")
     parser.add_argument("--histogram", action="append", default=[], metavar="BAND", help="count the values of a band")
@@ -31,14 +39,22 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
+def run(arguments: dict[str, Any]) -> ZonalResult | Aggregated:
+    """Make the statistics."""
+    recipe, path = Recipe.from_json(arguments.pop("recipe")), arguments.pop("zones")
+    output, column, crs = (arguments.pop(name) for name in ("output", "zone", "crs"))
+    asked = {name: value for name, value in arguments.items() if value is not None}
+    if path is None:
+        return aggregate_spatial(recipe, output, **asked)
+    table, crs = read_zones(path, column, crs)
+    return zonal(recipe, table, output, crs=crs, **asked)
+
+
 def main() -> int:
     """Run; returns the exit code: 0, 1 where too many units failed, 2 where the run could not start."""
-    arguments = vars(parse_arguments())
     try:
         enter_folder()
-        table, crs = read_zones(arguments.pop("zones"), arguments["zone"], arguments.pop("crs"))
-        recipe = Recipe.from_json(arguments.pop("recipe"))
-        result = zonal(recipe, table, arguments.pop("output"), crs=crs, **{**arguments, "zone": "zone"})
+        result = run(vars(parse_arguments()))
     except JeosparkError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2

@@ -109,6 +109,10 @@ class Recipe:
             merged = Recipe(Step("merge_cubes", {"cube1": merged.step, "cube2": other.step}))
         return merged
 
+    def aggregate_spatial(self, geometries: Mapping[str, object], reducer: str) -> "Recipe":
+        """Reduce the pixels of each geometry (GeoJSON) to one value; run it by `jeospark.lab.spatial`."""
+        return self.process("aggregate_spatial", geometries=geometries, reducer=_callback(reducer))
+
     def save(self, **options: object) -> "Recipe":
         """End with a COG a unit; `dtype`, `scale`, `offset`, `nodata`, and `bands` for those that differ."""
         return self.process("save_result", format="COG", options=options)

@@ -15,6 +15,7 @@ from jeospark.recipe import (
     masks,
     merge,
     reducers,
+    spatial,
     temporal,
     trigonometry,
 )
@@ -31,6 +32,7 @@ FAMILIES = (
     masks,
     merge,
     reducers,
+    spatial,
     temporal,
     trigonometry,
 )

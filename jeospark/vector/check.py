@@ -15,6 +15,7 @@ from jeospark.vector import wkb
 from jeospark.vector.crs import area_of_use
 from jeospark.vector.ids import id_numbers
 from jeospark.vector.record import Box, Layer
+from jeospark.vector.repair import UNREADABLE
 from jeospark.vector.sources.request import GEOMETRY
 
 SHOWN = 20
@@ -129,7 +130,8 @@ class _Look:
         if not bad.any():
             return
         reasons = np.full(len(shapes), "", dtype=object)
-        reasons[bad] = [reason.split("[")[0].strip() for reason in shapely.is_valid_reason(shapes[bad])]
+        told = shapely.is_valid_reason(shapes[bad])
+        reasons[bad] = [UNREADABLE if reason is None else reason.split("[")[0].strip() for reason in told]
         for reason in np.unique(reasons[bad].astype(str)):
             self._reasons.setdefault(str(reason), _Found()).see(reasons == reason, names, first)
 

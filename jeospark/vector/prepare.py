@@ -137,14 +137,25 @@ class Preparation:
         shapes = column.to_numpy(zero_copy_only=False)
         shapes[empty] = None
         odd &= ~empty
-        shapes[odd] = plain_wkb(shapely.from_wkb(shapes[odd]))
+        shapes[odd] = plain_wkb(self._shapes(shapes[odd]))
         return _scanned(shapes)
+
+    def _shapes(self, pieces: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
+        try:
+            found: npt.NDArray[np.object_] = shapely.from_wkb(pieces)
+        except shapely.GEOSException as error:
+            raise VectorSourceError(
+                f"geometries cannot be read ({error})",
+                where=self._orders.where,
+                remedy="Add it with --repair and without --to-crs first, and then that layer.",
+            ) from error
+        return found
 
     def _moved(self, column: pa.BinaryArray, found: wkb.Scan) -> tuple[pa.BinaryArray, wkb.Scan]:
         transformer = self._transformer
         if transformer is None:
             return column, found
-        shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
+        shapes = self._shapes(column.to_numpy(zero_copy_only=False))
         deep = ((found.flags & wkb.HAS_Z) > 0) & (found.vertices > 0)
         for include_z, which in ((False, ~deep), (True, deep)):
             if which.any():

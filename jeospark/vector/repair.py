@@ -19,13 +19,15 @@ REPAIRS = pa.schema(
 )
 """Id where the layer has one; row within the piece of the source that was read; why it was invalid, by GEOS; areas in
 square units of the layer's CRS."""
+UNREADABLE = "Ring not closed, or of too few points"
+"""Why GEOS does not even read some well-formed WKB."""
 
 
 def repair(column: pa.BinaryArray, ids: pa.Array | None, first: int) -> tuple[np.ndarray, pa.RecordBatch]:
     """Make geometries valid, keeping the type where a valid geometry of it exists.
 
-    GEOS's structure method: rings keep their meaning, shells are joined and holes cut out. What collapses becomes
-    null.
+    Rings that are open are closed; then GEOS's structure method: rings keep their meaning, shells are joined and holes
+    cut out. What collapses becomes null.
 
     Args:
         column: WKB.
@@ -35,10 +37,14 @@ def repair(column: pa.BinaryArray, ids: pa.Array | None, first: int) -> tuple[np
     Returns:
         WKB as an array of objects, and a batch of `REPAIRS`.
     """
-    shapes = shapely.from_wkb(column.to_numpy(zero_copy_only=False))
-    bad = np.flatnonzero(~shapely.is_valid(shapes) & ~shapely.is_missing(shapes))
+    pieces = column.to_numpy(zero_copy_only=False)
+    known = column.is_valid().to_numpy(zero_copy_only=False)
+    shapes = shapely.from_wkb(pieces, on_invalid="ignore")
+    unread = shapely.is_missing(shapes) & known
+    shapes[unread] = shapely.from_wkb(pieces[unread], on_invalid="fix")
+    bad = np.flatnonzero((~shapely.is_valid(shapes) & known) | unread)
     if not bad.size:
-        return column.to_numpy(zero_copy_only=False), pa.RecordBatch.from_pylist([], REPAIRS)
+        return pieces, pa.RecordBatch.from_pylist([], REPAIRS)
     before = shapes[bad]
     finite = (wkb.scan(column).flags[bad] & wkb.NOT_FINITE) == 0
     after = np.full(len(bad), None, dtype=object)
@@ -49,10 +55,10 @@ def repair(column: pa.BinaryArray, ids: pa.Array | None, first: int) -> tuple[np
         [
             pa.nulls(len(bad), pa.string()) if ids is None else ids.take(pa.array(bad)).cast(pa.string()),
             pa.array(bad + first),
-            pa.array(shapely.is_valid_reason(before).tolist(), pa.string()),
-            pa.array(shapely.area(before)),
+            pa.array(np.where(unread[bad], UNREADABLE, shapely.is_valid_reason(before)).tolist(), pa.string()),
+            pa.array(np.nan_to_num(shapely.area(before))),
             pa.array(np.nan_to_num(shapely.area(after))),
-            pa.array([shape.geom_type for shape in before], pa.string()),
+            pa.array([shape.geom_type if shape else None for shape in before], pa.string()),
             pa.array([shape.geom_type if shape else None for shape in after], pa.string()),
         ],
         schema=REPAIRS,

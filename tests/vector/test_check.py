@@ -1,12 +1,17 @@
 """What is wrong with geometries is counted and named; repairs are listed."""
 
+import json
+
 import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import shapely
 
+from jeospark.errors import VectorSourceError
 from jeospark.vector import check as module
 from jeospark.vector.building import Wishes
+from jeospark.vector.sources.request import Request
 
 BOW = shapely.from_wkt("POLYGON ((0 0, 2 2, 2 0, 0 2, 0 0))")
 GOOD = shapely.box(10, 50, 11, 51)
@@ -78,3 +83,27 @@ def test_repairs_are_listed_and_nothing_is_repaired_unasked(layers, write, rows)
     assert shapely.equals_exact(shapes[0], GOOD)
     # The list lies beside the features, but is none of them.
     assert pq.read_table(layers.path("mended")).num_rows == 5
+
+
+def test_rings_that_geos_does_not_read_are_named_and_closed_on_request(layers, tmp_path, rows):
+    ring = shapely.to_wkb(shapely.box(0, 0, 2, 1))
+    # Without its last point, the ring of five points is open.
+    open_ring = ring[:9] + (4).to_bytes(4, "little") + ring[13:-16]
+    table = pa.table({"n": [1, 2], "shape": [ring, open_ring]})
+    geo = {
+        "version": "1.1.0",
+        "primary_column": "shape",
+        "columns": {"shape": {"encoding": "WKB", "geometry_types": []}},
+    }
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / "a.parquet")
+    asked = Request(href=str(tmp_path / "a.parquet"))
+    layers.add("plain", asked)
+    finding = found(layers, "plain")["invalid"]
+    assert (finding.count, finding.fault) == (1, True)
+    assert "not closed" in finding.text
+    with pytest.raises(VectorSourceError, match="--repair"):
+        layers.add("moved", asked, wishes=Wishes(to_crs="EPSG:3035"))
+    layer = layers.add("mended", asked, wishes=Wishes(repair=True))
+    assert layer.repairs["count"] == 1
+    assert all(row["geometry"].equals(shapely.box(0, 0, 2, 1)) for row in rows("mended"))
+    assert layers.check("mended") == []
