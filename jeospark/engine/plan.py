@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
-from itertools import chain
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -134,7 +133,7 @@ class Plan:
         catalog, load, placing = self.job.catalog, self.load, self.gathering.placing
 
         def placer(numbers: Iterable[int]) -> Iterator[pa.RecordBatch]:
-            return chain.from_iterable(placed_items(catalog, load, [number], placing) for number in numbers)
+            return placed_items(catalog, load, numbers, placing)
 
         spans = Catalog(catalog).spans(load.collection)
         dealt = dealing(spans, placing.period, self._uses(), shuffle.PAIRS)

@@ -20,6 +20,8 @@ from jeospark.schema import UNITS
 
 PAIRS = 40_000
 """Rows of a bucket: uses of items that one task gathers; and rows that are dealt to the buckets together."""
+TASKS = 100
+"""Tasks that place items, at most: each opens the catalogue once, whose footer grows with its row groups."""
 PACKED = pa.ipc.IpcWriteOptions(compression="lz4")
 """A quarter of the bytes go through the JVM."""
 BUCKETS = pa.schema([pa.field("bucket", pa.int32()), pa.field("placed", pa.binary())])
@@ -36,7 +38,7 @@ def spread(spark: SparkSession, groups: int, placer: Placer, dealing: Dealing) -
 
     Args:
         spark: The session.
-        groups: Row groups of the catalogue; a task takes one.
+        groups: Row groups of the catalogue; a task takes some that follow each other.
         placer: Gives `PLACED` of the row groups of some numbers.
         dealing: The bucket of each tile and period.
     """
@@ -46,7 +48,7 @@ def spread(spark: SparkSession, groups: int, placer: Placer, dealing: Dealing) -
             for table in _stacked(placer(batch.column(0).to_pylist())):
                 yield _dealt(table, dealing)
 
-    placed = spark.range(0, groups, 1, groups).mapInArrow(mapper, from_arrow_schema(BUCKETS))
+    placed = spark.range(0, groups, 1, min(groups, TASKS)).mapInArrow(mapper, from_arrow_schema(BUCKETS))
     return placed.repartition(dealing.buckets, "bucket")
 
 
