@@ -14,7 +14,8 @@ from jeospark.cli import main
 from jeospark.lab.recipe import load_collection
 
 COMMANDS = [
-    "doctor", "ingest", "items", "ledger", "plan", "preview", "processes", "report", "resume", "run", "sql", "vectors",
+    "doctor", "ingest", "items", "ledger", "plan", "preview", "processes", "report", "resume", "run", "sql", "submit",
+    "vectors",
 ]  # fmt: skip
 
 
