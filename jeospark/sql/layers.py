@@ -13,6 +13,7 @@ from jeospark.sql import ddl
 from jeospark.sql.crs import CRS84, UNKNOWN, srid_of
 from jeospark.sql.relation import Files, Table, identifier, literal_path
 from jeospark.vector.layers import Layers
+from jeospark.vector.sources.parquet import parquet_files
 
 
 def layer_tables(root: str) -> list[Table]:
@@ -87,7 +88,7 @@ def _selected(column: str, srids: Mapping[str, int]) -> str:
 
 
 def _schema(name: str, path: Path) -> pa.Schema:
-    file = path if path.is_file() else next(iter(sorted(path.glob("*.parquet"))), None)
+    file = next(iter(parquet_files(path)), None)
     if file is None:
         raise SqlError(
             f"layer '{name}' has no file", where=str(path), remedy="Add it again with `jeospark vectors add`."

@@ -7,7 +7,7 @@ from jeospark.errors import LayerNotFoundError
 from jeospark.settings import Settings
 from jeospark.vector.crs import authority_code, srid_of
 from jeospark.vector.layers import Layers
-from jeospark.vector.sources.parquet import primary_column
+from jeospark.vector.sources.parquet import parquet_files, primary_column
 
 if TYPE_CHECKING:
     from pyspark.sql import DataFrame, SparkSession
@@ -46,6 +46,6 @@ def frame(spark: "SparkSession", name_or_path: str, *, catalog: str | None = Non
 
 def _geometry(path: str) -> tuple[str, int]:
     place = Path(path)
-    file = place if place.is_file() else next(iter(sorted(place.rglob("*.parquet"))), place)
+    file = next(iter(parquet_files(place)), place)
     name, crs = primary_column(str(file))
     return name, srid_of(authority_code(crs)) if crs else 0

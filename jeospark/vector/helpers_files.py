@@ -15,6 +15,7 @@ from jeospark.storage.publish import attempt_path, check_writable, output_error
 from jeospark.vector.crs import authority_code
 from jeospark.vector.helpers_geometry import code_of, column, geometry_columns, srid_of, srid_of_code, st
 from jeospark.vector.layers import Layers
+from jeospark.vector.sources.parquet import parquet_files
 
 
 def source_path(source: str, catalog: str) -> Path:
@@ -54,7 +55,7 @@ def read_layer(spark: SparkSession, path: Path) -> DataFrame:
 
 
 def _srids(path: Path) -> dict[str, int]:
-    file = path if path.is_file() else next(iter(sorted(path.rglob("*.parquet"))), path)
+    file = next(iter(parquet_files(path)), path)
     try:
         schema = pq.read_schema(file)
         described: dict[str, Any] = json.loads((schema.metadata or {})[b"geo"])["columns"]

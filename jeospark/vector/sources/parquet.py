@@ -83,13 +83,20 @@ def open_parquet(request: Request, path: str) -> Opened:
     )
 
 
+def parquet_files(place: Path) -> list[Path]:
+    """A file itself, or the files of a folder that readers of Parquet see, sorted: names with _ first are left out."""
+    if place.is_file():
+        return [place]
+    return sorted(file for file in place.rglob("*.parquet") if not file.name.startswith(("_", ".")))
+
+
 def _files(path: str, where: str) -> list[str]:
     place = Path(path)
     if not place.exists():
         raise VectorSourceError("there is no such file", where=where)
     if not place.is_dir():
         return [path]
-    files = sorted(str(file) for file in place.rglob("*.parquet") if not file.name.startswith(("_", ".")))
+    files = [str(file) for file in parquet_files(place)]
     if not files:
         raise VectorSourceError("no Parquet file is in this folder", where=where)
     return files
