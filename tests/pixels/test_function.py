@@ -35,7 +35,7 @@ def test_the_first_argument_is_a_recipe_where_it_looks_like_one(analyze, recipe)
 @pytest.mark.parametrize(
     ("what", "options", "error", "said"),
     [
-        (["s2", "B04"], {}, OptionError, "takes one argument without a name, not 2"),
+        (["s2", "B04"], {}, OptionError, "takes one recipe or collection without a name, not 2"),
         (["s2"], {"chp": given("3")}, OptionError, "Did you mean 'chip'?"),
         (["s2"], {"chip": given(None, constant=False)}, OptionError, "'chip' is no constant"),
         (["s2"], {"bnads": given(None, table=True)}, OptionError, "Did you mean 'bands'?"),
