@@ -185,8 +185,6 @@ def test_oblong_pixels_are_read_as_they_are(shared_data):
         ("compdcs.vrt", {}, NotRectifiedError, "ground control points only"),
         ("float_nan.tif", {}, NoCrsError, "no coordinate reference system"),
         ("world.byte.tif", {}, NodataError, "no nodata value and no mask"),
-        # A mask in a file beside it is not looked for: listing folders is dear on network storage.
-        ("RGB2.byte.tif", {"crs": "EPSG:32618"}, NodataError, "no nodata value and no mask"),
     ],
 )
 def test_files_that_cannot_be_used_are_refused(shared_data, name, source, error, text):
@@ -194,6 +192,14 @@ def test_files_that_cannot_be_used_are_refused(shared_data, name, source, error,
     with pytest.raises(error, match=text) as raised:
         reading(path, Target("EPSG:32618", (10.0, 0.0, 0.0, 0.0, -10.0, 0.0)), Window(0, 0, 1, 1), **source)
     assert raised.value.where == str(path)
+
+
+def test_a_mask_in_a_file_beside_it_holds(shared_data):
+    href = shared_data("rasterio_fixtures") / "RGB2.byte.tif"
+    to, numbers, mask = native(href)
+    _, out = reading(href, to, Window(0, 0, *numbers.shape), crs="EPSG:32618")
+    assert 0 < (mask == 0).mean() < 1
+    np.testing.assert_array_equal(out, np.where(mask == 0, np.nan, numbers))
 
 
 def test_nan_is_nodata_of_a_south_up_float(shared_data):
