@@ -26,7 +26,7 @@ def watching(total: int, done: Callable[[], int], what: str) -> Iterator[None]:
         what: Name of the run.
     """
     stop = threading.Event()
-    show = _bar if sys.stderr.isatty() or "ipykernel" in sys.modules else _lines
+    show = _bar if sys.stderr.isatty() or _in_notebook() else _lines
     thread = threading.Thread(target=show, args=(total, done, what, stop), daemon=True)
     thread.start()
     try:
@@ -34,6 +34,12 @@ def watching(total: int, done: Callable[[], int], what: str) -> Iterator[None]:
     finally:
         stop.set()
         thread.join()
+
+
+def _in_notebook() -> bool:
+    # A program that runs notebooks has the module without being one.
+    kernel = sys.modules.get("ipykernel.kernelapp")
+    return kernel is not None and bool(kernel.IPKernelApp.initialized())
 
 
 def _bar(total: int, done: Callable[[], int], what: str, stop: threading.Event) -> None:

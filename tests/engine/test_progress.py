@@ -1,5 +1,6 @@
 import re
 import time
+from importlib import import_module
 
 import pytest
 
@@ -57,4 +58,19 @@ def test_a_terminal_gets_a_bar(monkeypatch, capsys):
     monkeypatch.setattr(progress, "POLL", 0.01)
     with watching(2_000_000, lambda: 2_000_000, "x"):
         time.sleep(0.05)
+    assert "100%" in capsys.readouterr().err
+
+
+def test_a_program_that_runs_notebooks_gets_lines(capsys):
+    import_module("ipykernel.kernelapp")
+    with watching(3_000_000, lambda: 3_000_000, "x"):
+        pass
+    assert capsys.readouterr().err.startswith("x: 100 % (3 Mpx of 3 Mpx), ")
+
+
+def test_a_kernel_gets_a_bar(monkeypatch, capsys):
+    kernel = import_module("ipykernel.kernelapp").IPKernelApp
+    monkeypatch.setattr(kernel, "_instance", kernel())
+    with watching(2_000_000, lambda: 2_000_000, "x"):
+        pass
     assert "100%" in capsys.readouterr().err
