@@ -23,6 +23,11 @@ from bench_zones import make_zones
 
 MILLION = 1_000_000
 CORES = 2
+QUERY = """
+    SELECT z.name AS name, count(*) AS n FROM points AS p
+    JOIN (SELECT z_name AS name, ST_GeomFromWKB(z_boundary) AS geometry FROM zones) AS z
+    ON ST_Intersects(z.geometry, ST_Point(p.lon, p.lat)) GROUP BY z.name"""
+"""The same for jeospark and SedonaDB."""
 
 
 def make_points(folder: Path, number: int) -> Path:
@@ -44,19 +49,17 @@ def make_points(folder: Path, number: int) -> Path:
 def by_jeospark(points: str, zones: str) -> Any:
     """A function that counts."""
     from bench_jeospark import session_config  # noqa: PLC0415
-    from pyspark.sql import functions  # noqa: PLC0415
 
+    from jeospark.sql.query import ask  # noqa: PLC0415
     from jeospark.sql.session import sedona_config, sedona_session  # noqa: PLC0415
-    from jeospark.vector.joins import join  # noqa: PLC0415
 
     spark = sedona_session("jeospark benchmark", {**sedona_config(), **session_config(CORES)})
+    spark.read.parquet(points).createTempView("points")
+    spark.read.parquet(zones).createTempView("zones")
 
     def count() -> dict[str, int]:
-        places = spark.read.parquet(points).selectExpr("ST_SetSRID(ST_Point(lon, lat), 4326) AS geometry")
-        shape = "ST_SetSRID(ST_GeomFromWKB(z_boundary), 4326) AS geometry"
-        areas = spark.read.parquet(zones).selectExpr("z_name AS name", shape)
-        rows = join(places, areas).groupBy("name").agg(functions.count("*").alias("n")).collect()
-        return {row["name"]: row["n"] for row in rows}
+        found = ask(QUERY, spark=spark).table
+        return dict(zip(found["name"].to_pylist(), found["n"].to_pylist(), strict=True))
 
     return count
 
@@ -86,15 +89,11 @@ def by_sedonadb(points: str, zones: str) -> Any:
 
     database = sedonadb.connect()
     files = sorted(map(str, Path(points).glob("*.parquet")))
-    query = """
-        SELECT z.name AS name, count(*) AS n FROM points AS p
-        JOIN (SELECT z_name AS name, ST_GeomFromWKB(z_boundary) AS geometry FROM zones) AS z
-        ON ST_Intersects(z.geometry, ST_Point(p.lon, p.lat)) GROUP BY z.name"""
 
     def count() -> dict[str, int]:
         database.read_parquet(files).to_view("points", overwrite=True)
         database.read_parquet(zones).to_view("zones", overwrite=True)
-        found = pa.table(database.sql(query))
+        found = pa.table(database.sql(QUERY))
         return dict(zip(found["name"].to_pylist(), found["n"].to_pylist(), strict=True))
 
     return count

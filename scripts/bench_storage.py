@@ -31,7 +31,7 @@ def bench_storage(folder: Path, repeat: int, cores: int) -> Iterator[Result]:
         raise SystemExit(reason)
     work = composite(folder, "composite")
     local = work.request(tile=work.tile)
-    with ExitStack() as stack, tempfile.TemporaryDirectory(prefix="jeospark-xrootd-") as home:
+    with tempfile.TemporaryDirectory(prefix="jeospark-xrootd-") as home, ExitStack() as stack:
         Path(home).chmod(0o755)
         doors = start_xrootd(Path(home), stack)
         _serve(work, doors)

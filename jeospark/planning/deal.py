@@ -28,16 +28,13 @@ class Dealing:
 
     def codes(self, table: pa.Table) -> NDArray[np.int64]:
         """Of each row of `place.PLACED`, the bucket of its tile and period, the same in every process."""
-        encoded = [table.column(name).combine_chunks().dictionary_encode() for name in ("tile", "period")]
-        tiles, labels = (column.dictionary.to_pylist() for column in encoded)
-        first, second = (column.indices.to_numpy().astype(np.int64) for column in encoded)
-        pairs, inverse = np.unique(first * len(labels) + second, return_inverse=True)
-        found = [self._bucket(tiles[pair // len(labels)], labels[pair % len(labels)]) for pair in pairs.tolist()]
-        return np.array(found, np.int64)[inverse]
-
-    def _bucket(self, tile: str, period: str) -> int:
-        share = self.shares.get(period, range(self.buckets))
-        return share[crc32(f"{tile}/{period}".encode()) % len(share)]
+        tiles, labels = (table.column(name).combine_chunks().dictionary_encode() for name in ("tile", "period"))
+        hashed = np.array([crc32(tile.encode()) for tile in tiles.dictionary.to_pylist()], np.int64)
+        shares = [self.shares.get(label, range(self.buckets)) for label in labels.dictionary.to_pylist()]
+        starts, sizes = np.array([(share.start, len(share)) for share in shares], np.int64).reshape(-1, 2).T
+        label = labels.indices.to_numpy()
+        found: NDArray[np.int64] = starts[label] + hashed[tiles.indices.to_numpy()] % sizes[label]
+        return found
 
 
 def dealing(spans: Iterable[Span], period: str, uses: float, size: int) -> Dealing:

@@ -16,8 +16,8 @@ from jeospark.storage.tables import open_table, write_table
 
 INDEX = "_plan.json"
 """Readers of Parquet folders leave names out that begin so."""
-AT_ONCE = 64
-"""Units read together."""
+AT_ONCE = 256
+"""Units read together: a fourth of them take a third longer to write."""
 MANY = 16_384
 """Units read together without their items."""
 OUTLINE = tuple(name for name in UNITS.names if name not in ("items", *COUNTS))

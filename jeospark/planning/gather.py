@@ -4,6 +4,7 @@ import hashlib
 import json
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 import numpy as np
 import pyarrow as pa
@@ -12,7 +13,7 @@ from numpy.typing import NDArray
 
 from jeospark import periods
 from jeospark.planning.amounts import amounts
-from jeospark.planning.pixels import extent_of
+from jeospark.planning.pixels import TILES, extent_of
 from jeospark.planning.place import PLACED, Placing
 from jeospark.schema import UNITS, conform
 from jeospark.tiling.extent import PixelExtent
@@ -101,10 +102,14 @@ def _digests(
     items: Sequence[str], ends: Numbers, tiles: Sequence[str], extents: Mapping[str, PixelExtent], recipe_id: str
 ) -> list[str]:
     """sha256 over all that decides the pixels of a unit: recipe, extent, and its items, whatever their order."""
-    places = {tile: json.dumps([extent.crs, extent.transform, extent.shape]) for tile, extent in extents.items()}
     digests, first = [], 0
     for end, tile in zip(ends.tolist(), tiles, strict=True):
-        text = "\n".join([recipe_id, places[tile], *sorted(items[first:end])])
+        text = "\n".join([recipe_id, _written(extents[tile]), *sorted(items[first:end])])
         digests.append(hashlib.sha256(text.encode()).hexdigest())
         first = end
     return digests
+
+
+@lru_cache(TILES)
+def _written(extent: PixelExtent) -> str:
+    return json.dumps([extent.crs, extent.transform, extent.shape])
