@@ -222,14 +222,15 @@ def _sorted(items, spare, size, counts):  # type: ignore[no-untyped-def]  # noqa
     """Sort items by their words: dealt out by their first bits, which leaves little to the insertion that follows."""
     if size < 2:
         return items
-    least, greatest = items[0], items[0]
-    for place in range(1, size):
-        least, greatest = min(least, items[place]), max(greatest, items[place])
-    base = (least >> WORD) << WORD
-    bits = _bits((greatest - base) >> WORD)
+    least, greatest = np.uint32(0xFFFFFFFF), np.uint32(0)
+    for place in range(size):
+        word = np.uint32(items[place] >> WORD)
+        least, greatest = min(least, word), max(greatest, word)
+    base = np.uint64(least) << WORD
+    bits = _bits(np.uint64(greatest - least))
     digit = min(_bits(np.uint64(size)), DIGIT)
     shift = WORD + np.uint64(max(bits - digit, 0))
-    number = int((greatest - base) >> shift) + 1
+    number = int((np.uint64(greatest - least) << WORD) >> shift) + 1
     counts[:number] = 0
     for place in range(size):
         counts[(items[place] - base) >> shift] += 1
@@ -237,8 +238,12 @@ def _sorted(items, spare, size, counts):  # type: ignore[no-untyped-def]  # noqa
         return _sorted_by_digits(items, spare, size, counts, base, bits)
     _deal(items, spare, size, counts, number, base, shift, np.uint64(0xFFFFFFFF))
     if bits > digit:
+        last = spare[0]
         for place in range(1, size):
             item, free = spare[place], place
+            if item >= last:
+                last = item
+                continue
             while free and spare[free - 1] > item:
                 spare[free] = spare[free - 1]
                 free -= 1

@@ -34,8 +34,12 @@ class Stack:
 
     def physical(self, out: NDArray[np.float32]) -> None:
         """Fill `out` (t, rows, cols) with physical values; what is not usable gets a meaningless number."""
-        np.multiply(self.data, self.scales[:, None, None], out=out, casting="unsafe", dtype=np.float32)
-        out += self.offsets[:, None, None]
+        for layer, into, scale, offset in zip(self.data, out, self.scales, self.offsets, strict=True):
+            if layer.dtype.kind in "iu" and (scale, offset) == (1, 0):
+                into[...] = layer
+                continue
+            np.multiply(layer, scale, out=into, casting="unsafe", dtype=np.float32)
+            np.add(into, offset, out=into)
 
 
 @dataclass(slots=True)
