@@ -76,15 +76,24 @@ def table(results: Sequence[Result]) -> str:
     return "\n".join(lines)
 
 
-def markdown(results: Sequence[Result]) -> str:
-    """For a page: the machine, then a table."""
-    rows = [HEADER, ["---"] * len(HEADER), *(result.row() for result in results)]
-    return "\n".join([machine(), "", *("| " + " | ".join(row) + " |" for row in rows)])
-
-
 def put_into(page: Path, results: Sequence[Result]) -> None:
-    """Replace the results in a page."""
-    put_between(page, markdown(results), BEGIN, END)
+    """Put results into a page; rows that this machine and these versions gave earlier stay."""
+    before = page.read_text(encoding="utf-8").partition(BEGIN)[2].partition(END)[0]
+    rows = {name: row for row in before.splitlines() if (name := _name(row))} if machine() in before else {}
+    rows |= {result.name: _line(result.row()) for result in results}
+    put_between(
+        page, "\n".join([machine(), "", _line(HEADER), _line(["---"] * len(HEADER)), *rows.values()]), BEGIN, END
+    )
+
+
+def _line(cells: Sequence[str]) -> str:
+    return "| " + " | ".join(cells) + " |"
+
+
+def _name(row: str) -> str:
+    """Of the result that a row of the page tells; empty for other lines."""
+    name = row.removeprefix("| ").partition(" |")[0] if row.startswith("| ") else ""
+    return "" if name in {HEADER[0], "---"} else name
 
 
 def put_between(page: Path, results: str, begin: str, end: str) -> None:

@@ -5,6 +5,7 @@ from pyproj import Geod
 
 from jeospark.errors import ArgumentError, LayerCrsError, VectorError
 from jeospark.vector import measure
+from jeospark.vector.grids import eea, h3, quadkey
 from jeospark.vector.helpers import buffer_metres, clip, dissolve, join, nearest, summary_by_zone, transform, within
 from jeospark.vector.helpers_geometry import geometries_of, srid_of, to_wkb
 from jeospark.vector.joins import explain_join
@@ -172,10 +173,19 @@ def test_natural_earth_through_every_helper(countries, layer, rows):
     assert {row[0] for row in rows(parts, "name")} == {
         "France", "Germany", "Switzerland", "Italy", "Spain", "Belgium", "Luxembourg", "Austria",
     }  # fmt: skip
+    centres = countries.selectExpr("name", "ST_PointOnSurface(geometry) AS geometry")
+    closest = nearest(points, centres.withColumnRenamed("name", "country"), 1)
+    assert ("Suva", "Fiji") in rows(closest, "town", "country")
+    cells = quadkey(h3(centres, 3), 6)
+    assert cells.where("h3 IS NOT NULL AND ST_Intersects(geometry, ST_H3ToGeom(array(h3))[0])").count() == 177
+    # Antarctica's lies beyond the last tile of web maps.
+    assert {row[0] for row in rows(cells.where("quadkey IS NULL"), "name")} == {"Antarctica"}
+    moved = transform(transform(centres, "EPSG:3857"), "EPSG:4326").withColumnRenamed("geometry", "back")
+    assert moved.join(centres, "name").where("ST_Distance(geometry, back) < 1e-9").count() == 177
 
 
 @pytest.mark.realdata
-def test_municipalities_through_every_helper(municipalities, rows):
+def test_municipalities_through_every_helper(municipalities, layer, rows):
     assert municipalities.count() == 581
     regions = dissolve(municipalities, ["region"], {"members": ("count", "uid")})
     assert sum(row[0] for row in rows(regions, "members")) == 581
@@ -196,3 +206,8 @@ def test_municipalities_through_every_helper(municipalities, rows):
         municipalities.selectExpr("uid", "ST_Area(geometry) AS plain"), "uid"
     )
     assert kept.where("wide > plain").count() == wide.count() > 10
+    west = clip(transform(municipalities, "EPSG:4326"), layer([shapely.box(2, 49, 4, 52)], box=[1]))
+    assert 0 < west.count() < 581
+    assert west.selectExpr("max(ST_XMax(geometry)) <= 4").collect()[0][0]
+    squares = eea(transform(centres, "EPSG:3035"), "10km")
+    assert squares.where("eea LIKE '10kmE3%N3%' OR eea LIKE '10kmE4%N%'").count() == 581
