@@ -8,14 +8,15 @@ import shutil
 import sys
 from pathlib import Path
 
-import pyarrow.dataset as ds
 import rasterio
 
 from jeospark.engine.job import load_job
-from jeospark.engine.plan import FOLDER
-from jeospark.engine.worker import mapper
-from jeospark.schema import UNITS
+from jeospark.engine.plan import written_plan
+from jeospark.raster.env import gdal_environment
 from jeospark.settings import Settings
+from jeospark.task.product import product
+from jeospark.task.program import program
+from jeospark.task.unit import Orders, run_unit
 
 
 class Listener(logging.Handler):
@@ -30,28 +31,26 @@ class Listener(logging.Handler):
         self.decoded += record.getMessage().count("has been decoded")
 
 
-class Ignored:
-    """Takes the progress."""
-
-    def add(self, pixels: int) -> None:
-        """Do nothing with it."""
-
-
 def count(output: str) -> int:
     """Make all units again; returns the tiles decoded."""
-    job = load_job(output)
-    units = ds.dataset(job.path(FOLDER), schema=UNITS, format="parquet").to_table()
-    for tile in set(units.column("tile").to_pylist()):
+    job, settings = load_job(output), Settings.load()
+    plan = written_plan(job)
+    if plan is None:
+        raise SystemExit(f"no job has run in {output}")
+    units = list(plan.read())
+    for tile in {unit.tile for unit in units}:
         shutil.rmtree(Path(output) / tile)
+    ready = program(job.recipe, job.bands())
+    made = product(ready, folder=job.output, title=job.title)
+    orders = Orders(program=ready, product=made, settings=settings, skip_bad_assets=False)
     listener, logger = Listener(), logging.getLogger("rasterio._err")
     logger.setLevel(logging.DEBUG)
     logger.addHandler(listener)
     logger.propagate = False
-    with rasterio.Env(CPL_DEBUG=True):
-        run = mapper(job, job.bands(), Settings.load(), Ignored())
-        statuses = [status for batch in run(units.to_batches()) for status in batch.column("status").to_pylist()]
-    if set(statuses) != {"done"}:
-        raise SystemExit(f"units ended as {sorted(set(statuses))}")
+    with gdal_environment(settings), rasterio.Env(CPL_DEBUG=True):
+        statuses = {run_unit(unit, orders=orders).status for unit in units}
+    if statuses != {"done"}:
+        raise SystemExit(f"units ended as {sorted(statuses)}")
     return listener.decoded
 
 

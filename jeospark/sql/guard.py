@@ -33,8 +33,14 @@ COMMANDS = frozenset(
     }
 )  # fmt: skip
 """What else is allowed, and what it is made of; none of it writes, and a view is checked as the query that it is."""
-FUNCTIONS = frozenset({"reflect", "java_method", "try_reflect", "st_geomfromgml", "st_geomfromkml"})
-"""Functions that call any method of any class, and those that open the files which entities of their XML name."""
+FUNCTIONS = frozenset(
+    {
+        "reflect", "java_method", "try_reflect", "st_geomfromgml", "st_geomfromkml", "from_xml", "schema_of_xml",
+        "from_protobuf", "to_protobuf",
+    }
+)  # fmt: skip
+"""Functions that call any method of any class, and those that open files: which entities of their XML name, or which
+an option gives as the schema."""
 MEMORY = frozenset(
     {"CTERelationRef", "EmptyRelation", "LocalRelation", "LogicalRDD", "OneRowRelation", "Range", "UnionLoopRef"}
 )

@@ -10,8 +10,9 @@ import pyarrow.parquet as pq
 
 from jeospark.errors import SqlError
 from jeospark.sql import ddl
-from jeospark.sql.crs import CRS84, UNKNOWN, srid_of
+from jeospark.sql.crs import UNKNOWN, srid_of
 from jeospark.sql.relation import Files, Table, identifier, literal_path
+from jeospark.vector.crs import authority_code, parse_crs
 from jeospark.vector.layers import Layers
 from jeospark.vector.sources.parquet import parquet_files
 
@@ -78,7 +79,10 @@ def geometry_columns(name: str, schema: pa.Schema) -> dict[str, int]:
 def _srid(column: Mapping[str, Any]) -> int:
     # Absent means OGC:CRS84, null means unknown (GeoParquet 1.1, "crs").
     crs = column.get("crs", "OGC:CRS84")
-    return CRS84 if crs == "OGC:CRS84" else UNKNOWN if crs is None else srid_of(json.dumps(crs))
+    if crs is None:
+        return UNKNOWN
+    known = parse_crs(crs if isinstance(crs, str) else json.dumps(crs))
+    return srid_of(authority_code(known) or known.to_wkt())
 
 
 def _selected(column: str, srids: Mapping[str, int]) -> str:

@@ -35,7 +35,7 @@ from jeospark.vector.ids import Known, id_numbers
 from jeospark.vector.record import Box, Layer
 from jeospark.vector.source import REJECTS_FILE, Source
 from jeospark.vector.sources.columns import COVERING
-from jeospark.vector.sources.request import GEOMETRY
+from jeospark.vector.sources.request import FID, GEOMETRY
 from jeospark.vector.spool import Spool, filtered, run_table, spool
 
 
@@ -67,6 +67,11 @@ def extend(folder: Path, before: Layer, source: Source) -> tuple[Layer, Appended
     if identifier is None:
         remedy = "Add it again with --id."
         raise FeedError(f"layer '{before.name}' has no id column, by which to tell what is new", remedy=remedy)
+    if identifier == FID and before.source["options"].get("id") != FID:
+        raise FeedError(
+            f"layer '{before.name}' tells its features by their rows, which are others in another file",
+            remedy="Add it again with --id, the column that tells them; with --id fid where numbers of rows do.",
+        )
     crs, old = CRS.from_json_dict(before.crs), folder / before.data
     wishes = Wishes(to_crs=before.crs_code or crs.to_wkt(), repair=before.repairs is not None, id=identifier)
     latest = bool(source.feed and source.feed.latest)

@@ -25,7 +25,7 @@ from jeospark.vector.prepare import Orders, Tally
 from jeospark.vector.record import Layer
 from jeospark.vector.source import Source
 from jeospark.vector.sources.columns import COVERING
-from jeospark.vector.sources.request import GEOMETRY, Opened, Request
+from jeospark.vector.sources.request import FID, GEOMETRY, Opened, Request
 from jeospark.vector.spool import Spool, spool
 
 REPAIRS_FILE = "_repairs.parquet"
@@ -170,7 +170,11 @@ def source_document(opened: Opened, request: Request, wishes: Wishes) -> dict[st
     """What a source is, as far as it decides a layer; passwords are left out."""
     path = Path(request.href.removeprefix("file://"))
     kin = path.parent.glob(f"{glob.escape(path.stem)}.*") if path.suffix.lower() == ".shp" else path.rglob("*")
-    document: dict[str, Any] = {"href": _without_password(request.href), "driver": opened.driver, "layer": opened.layer}
+    document: dict[str, Any] = {
+        "href": _without_password(request.href),
+        "driver": opened.driver,
+        "layer": opened.layer or request.layer,
+    }
     if path.exists():
         document["href"] = str(path.resolve())
         files = [file for file in kin if file.is_file()] or [path]
@@ -191,7 +195,7 @@ def _without_password(href: str) -> str:
 
 
 def _check_id(name: str | None, schema: pa.Schema, where: str) -> None:
-    if name is not None and name not in schema.names and name != "fid":
+    if name is not None and name not in schema.names and name != FID:
         known = ", ".join(attributes(schema))
         raise VectorSourceError(
             f"there is no column '{name}' to identify features", where=where, remedy=f"There are {known}."

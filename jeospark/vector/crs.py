@@ -66,14 +66,14 @@ def _datum(crs: CRS) -> str:
 
 
 def srid_of(code: str | None) -> int:
-    """Give the number by which Sedona knows a CRS: that of its EPSG code, 4326 for OGC:CRS84, 0 for none.
+    """Give the number by which Sedona knows a CRS: that of its EPSG or ESRI code, 4326 for OGC:CRS84, 0 for none.
 
     Longitude comes first in every layer, so that OGC:CRS84 and EPSG:4326 hold the same numbers.
     """
     if code in _WGS84_CODES:
         return 4326
     authority, _, number = (code or "").partition(":")
-    return int(number) if authority == "EPSG" and number.isdigit() else 0
+    return int(number) if authority in {"EPSG", "ESRI"} and number.isdigit() else 0
 
 
 def same_crs(one: CRS, other: CRS) -> bool:

@@ -161,7 +161,11 @@ def _moved(batch: pa.RecordBatch, *, name: str, way: tuple[str, str]) -> pa.Reco
     transformer = _transformer(*way)
     here = f"column {name}, {' to '.join(way)}"
     found = geometries_of(batch, name)
-    moved = shapely.transform(found, lambda points: transform_points(points, transformer, here))
+    moved, deep = found.copy(), shapely.has_z(found)
+    for which, z in ((~deep, False), (deep, True)):
+        moved[which] = shapely.transform(
+            found[which], lambda points: transform_points(points, transformer, here), include_z=z
+        )
     return replaced(batch, name, moved, srid_of_code(way[1]))
 
 

@@ -4,7 +4,7 @@ import difflib
 import fcntl
 import os
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -20,6 +20,8 @@ from jeospark.vector.sources.request import Request
 
 DOCUMENT = "layer.json"
 FOLDER = "vectors"
+TABLES = frozenset({"assets", "bands", "collections", "items", "outcomes"})
+"""What SQL calls other tables."""
 _NAME = re.compile(r"[A-Za-z][A-Za-z0-9_]*")
 
 
@@ -78,7 +80,7 @@ class Layers:
             TransformError: It cannot be transformed.
             OutputError: The catalogue cannot be written, or is full.
         """
-        check_name(name)
+        check_name(name, self.names())
         request = Request(href=source) if isinstance(source, str) else source
         wanted, folder = wishes or Wishes(), self._root / name
         with scratch_folder(self._root) as scratch, self._locked(name):
@@ -92,7 +94,9 @@ class Layers:
                     remedy="Choose the layer's with --to-crs, such as --to-crs EPSG:3035.",
                 )
             before = self.describe(name) if (folder / DOCUMENT).exists() else None
-            if before and before.source == source_document(opened.opened, request, wanted):
+            source_now = source_document(opened.opened, request, wanted)
+            # A database does not say when it changed.
+            if before and before.source == source_now and ("modified" in source_now or not replace):
                 return before
             if before and not replace:
                 raise LayerTakenError(
@@ -161,7 +165,7 @@ class Layers:
         )
 
 
-def check_name(name: str) -> None:
+def check_name(name: str, others: Iterable[str] = ()) -> None:
     """Make sure that a layer can have a name, which is a table's name in SQL too.
 
     Raises:
@@ -169,3 +173,6 @@ def check_name(name: str) -> None:
     """
     if not _NAME.fullmatch(name):
         raise LayerNameError(f"'{name}' cannot name a layer", remedy="Use letters, digits and _, a letter first.")
+    taken = {each.lower() for each in others if each != name}
+    if name.lower() in TABLES | taken:
+        raise LayerNameError(f"there is a table '{name.lower()}' in SQL already", remedy="Take another name.")

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pyarrow as pa
 
+from jeospark.errors import FeedError
 from jeospark.vector.feeds import Feed, Rejects, find_feed
 from jeospark.vector.ids import Known, id_numbers
 from jeospark.vector.sources.open import open_source
@@ -20,6 +21,25 @@ REJECTS_FILE = "_rejects.parquet"
 
 Choice = Callable[[pa.RecordBatch, np.ndarray], np.ndarray]
 """Rows of a batch to keep, given the numbers of their ids."""
+
+
+def _identifiers(batch: pa.RecordBatch, name: str, where: str) -> pa.Array:
+    """The ids of features.
+
+    Raises:
+        FeedError: There is no such column, or a feature has no id.
+    """
+    if name not in batch.schema.names:
+        remedy = "Add it as a layer of its own."
+        raise FeedError(f"it has no column '{name}', by which the layer tells features", where=where, remedy=remedy)
+    column = batch.column(name)
+    if column.null_count:
+        raise FeedError(
+            f"{column.null_count} features have no '{name}', by which the layer tells features",
+            where=where,
+            remedy="Give them one, or add the file as a layer of its own with another --id.",
+        )
+    return column
 
 
 class Source:
@@ -56,7 +76,7 @@ class Source:
 
         def fresh(piece: Any) -> Iterator[pa.RecordBatch]:
             for batch in read(piece):
-                numbers = id_numbers(batch.column(identifier))
+                numbers = id_numbers(_identifiers(batch, identifier, self.request.href))
                 with lock:
                     mask = known.news(numbers)
                     self.twice += int((~mask).sum())

@@ -113,6 +113,7 @@ def test_no_query_hides_a_file_outside(fenced, folder, shape):
         "SELECT java_method('java.lang.System', 'getenv', 'HOME')",
         "SELECT ST_GeomFromGML('<!DOCTYPE a [<!ENTITY e SYSTEM \"file://{out}/a.txt\">]><a>&e;</a>')",
         "SELECT ST_GeomFromKML('<!DOCTYPE a [<!ENTITY e SYSTEM \"file://{out}/a.txt\">]><a>&e;</a>')",
+        "SELECT from_xml('<a/>', 'b INT', map('rowValidationXSDPath', '{out}/a.txt'))",
         "SELECT id FROM items WHERE Try_Reflect('java.lang.System', 'getenv', 'HOME') = 'x'",
         "SELECT TRANSFORM (id) USING 'cat /etc/passwd' AS (x STRING) FROM items",
         "EXECUTE IMMEDIATE 'SELECT 1'",

@@ -230,7 +230,7 @@ def test_parcels_of_two_countries_in_one_layer(layers, write, rows):
     assert layers.append("parcels", fi).added == 1
     assert layers.append("parcels", fi).added == 0
     one, two = rows("parcels", "country")
-    assert (one["id"], one["crop_code"], one["year"]) == ("FI:004/2", "1120", 2023)
+    assert (one["id"], one["crop_code"], one["year"]) == ("FI:2023:004/2", "1120", 2023)
     assert (two["country"], two["declared_ha"]) == ("NL", None)
     # TM35FIN shrinks lengths by 0.9996 on its central meridian.
     assert one["computed_ha"] == pytest.approx(2 / 0.9996**2, rel=1e-5)

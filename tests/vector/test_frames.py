@@ -28,6 +28,8 @@ def test_a_frame_has_geometries_with_their_srid(spark, layers, write, tmp_path):
         found = {row["n"]: (row["s"], row["a"]) for row in rows}
         assert found[0] == (3035, pytest.approx(7.87e9, rel=1e-2))
         assert found[1] == (None, None)
+    layers.add("wide", write("b.gpkg", [shapely.box(0, 0, 1, 1)], crs="ESRI:54009"))
+    assert frame(spark, "wide", catalog=catalog).selectExpr("ST_SRID(geometry)").collect()[0][0] == 54009
     with pytest.raises(LayerNotFoundError, match="no vector layer 'none'"):
         frame(spark, "none", catalog=catalog)
 

@@ -1,6 +1,7 @@
 """The registry: GeoParquet that others read, atomic, idempotent, sorted."""
 
 import json
+import zipfile
 from pathlib import Path
 
 import geopandas
@@ -12,6 +13,7 @@ import shapely
 from pyproj import CRS
 
 from jeospark.errors import (
+    FeedError,
     LayerNameError,
     LayerNotFoundError,
     LayerTakenError,
@@ -138,3 +140,68 @@ def test_no_feature_is_a_layer_too(layers, write):
     layer = layers.add("nothing", write("nothing.gpkg", [], columns={"n": pa.array([], pa.int64())}))
     assert (layer.features, layer.bbox, layer.schema) == (0, None, {"fid": "int64", "n": "int64"})
     assert geopandas.read_parquet(layers.path("nothing")).columns.tolist() == ["fid", "n", "geometry"]
+
+
+def test_numbers_of_rows_tell_features_apart_only_where_asked_for(layers, write, boxes):
+    layers.add("plain", write("one.geojson", boxes[:2], driver="GeoJSON"))
+    other = write("two.geojson", boxes[2:4], driver="GeoJSON")
+    with pytest.raises(FeedError, match="by their rows"):
+        layers.append("plain", other)
+    layers.add("numbered", write("three.gpkg", boxes[:2]), wishes=Wishes(id="fid"))
+    assert layers.append("numbered", write("four.gpkg", boxes[:3])).added == 1
+
+
+def test_features_without_the_id_are_refused(layers, write, boxes):
+    layers.add("a", write("one.gpkg", boxes[:2], columns={"key": [5, 6]}), wishes=Wishes(id="key"))
+    with pytest.raises(FeedError, match="2 features have no 'key'"):
+        layers.append("a", write("two.gpkg", boxes[:3], columns={"key": pa.array([7, None, None], pa.int64())}))
+    with pytest.raises(FeedError, match="no column 'key'"):
+        layers.append("a", write("three.gpkg", boxes[:3]))
+
+
+def test_names_of_other_tables_are_refused(layers, write, boxes):
+    path = write("boxes.gpkg", boxes[:2])
+    layers.add("roads", path)
+    for name in ("items", "Outcomes", "Roads"):
+        with pytest.raises(LayerNameError, match="there is a table"):
+            layers.add(name, path)
+
+
+def test_a_member_of_an_archive_replaces_another(layers, tmp_path, rows):
+    with zipfile.ZipFile(tmp_path / "z.zip", "w") as archive:
+        archive.writestr("one.csv", "n,x,y\n1,1,1\n")
+        archive.writestr("two.csv", "n,x,y\n2,2,2\n")
+    for number, name in enumerate(("one.csv", "two.csv"), 1):
+        request = Request(href=str(tmp_path / "z.zip"), layer=name, x="x", y="y", crs="EPSG:4326")
+        layers.add("z", request, replace=True)
+        assert [row["n"] for row in rows("z")] == [number]
+
+
+def test_files_of_a_folder_have_one_crs(layers, tmp_path):
+    folder = tmp_path / "parts"
+    folder.mkdir()
+    for zone in (32, 33):
+        place = geopandas.GeoSeries([shapely.Point(500_000, 5_000_000)], crs=f"EPSG:326{zone}")
+        geopandas.GeoDataFrame({"n": [zone]}, geometry=place).to_parquet(folder / f"{zone}.parquet")
+    with pytest.raises(VectorSourceError, match="another CRS"):
+        layers.add("parts", str(folder))
+
+
+def test_deleted_records_of_a_shapefile_are_no_loss(layers, write, boxes, rows, monkeypatch):
+    path = Path(write("boxes.shp", boxes[:10], kind="Polygon"))
+    table = path.with_suffix(".dbf")
+    data = bytearray(table.read_bytes())
+    start, width = int.from_bytes(data[8:10], "little"), int.from_bytes(data[10:12], "little")
+    for record in (2, 3):
+        data[start + record * width] = ord("*")
+    table.write_bytes(data)
+    monkeypatch.setattr("jeospark.vector.sources.ogr.PIECE", 5)
+    assert layers.add("boxes", str(path)).features == 8
+    assert [row["n"] for row in rows("boxes")] == [0, 1, 4, 5, 6, 7, 8, 9]
+
+
+def test_what_means_nothing_among_numbers_is_a_text_among_texts(layers, tmp_path, rows):
+    path = tmp_path / "a.csv"
+    path.write_text("n,cc,height,x,y\n1,NA,NA,17,-22\n2,DE,5,10,50\n")
+    layers.add("a", Request(href=str(path), x="x", y="y", crs="EPSG:4326"))
+    assert [(row["cc"], row["height"]) for row in rows("a")] == [("NA", None), ("DE", 5)]

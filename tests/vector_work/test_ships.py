@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import shapely
 
-from jeospark.errors import ArgumentError, FeedError
+from jeospark.errors import ArgumentError, FeedError, LayerCrsError
 from jeospark.vector.ais.encounters import EncounterRules, encounters
 from jeospark.vector.ais.ports import nearest_port, port_calls
 from jeospark.vector.ais.positions import positions as standardised
@@ -60,6 +60,24 @@ def test_a_table_is_cut_between_keys_only():
     assert pa.concat_tables(parts).column("n").to_pylist() == list(range(16))
     ends = [(one.column("key")[-1], other.column("key")[0]) for one, other in pairwise(parts)]
     assert all(last != first for last, first in ends)
+
+
+def test_keys_may_be_texts_and_null():
+    import pyarrow as pa
+
+    keys = ["Houston"] * 5 + [None] * 3 + ["Rotterdam"] * 4
+    table = pa.table({"port": keys, "month": ["2022-01"] * 12})
+    parts = list(whole_keys(table.to_batches(max_chunksize=2), ["port", "month"], 4))
+    assert len(parts) > 1
+    assert pa.concat_tables(parts).column("port").to_pylist() == keys
+    assert all(one.column("port")[-1] != other.column("port")[0] for one, other in pairwise(parts))
+
+
+def test_footprints_in_another_crs_are_refused(positions, layer):
+    frame = positions([(227000001, 0, 10.0, 55.0), (227000001, 60, 10.01, 55.0)])
+    moments = layer([shapely.box(4e6, 3e6, 5e6, 4e6)], 3035, id=["a"], datetime=["1970-01-01T00:00:30Z"])
+    with pytest.raises(LayerCrsError, match="EPSG:3035"):
+        ships_at(frame, moments)
 
 
 def brute(rows, metres, least, step):

@@ -15,7 +15,15 @@ from jeospark.vector.ais.streams import grouped
 from jeospark.vector.ais.tracks import USUAL, TrackRules, followed
 from jeospark.vector.grids import eea, h3, quadkey
 from jeospark.vector.helpers import within
-from jeospark.vector.helpers_geometry import DEGREES, column, geometry_columns, st
+from jeospark.vector.helpers_geometry import (
+    DEGREES,
+    check_same,
+    column,
+    geometry_column,
+    geometry_columns,
+    srid_of,
+    st,
+)
 from jeospark.vector.joins import Side
 from udfs.ais import samples
 from udfs.earth import ecef, lonlat
@@ -88,7 +96,9 @@ def ships_at(
     missing = [name for name in (acquisition_id, time) if name not in acquisitions.columns]
     if missing:
         raise FeedError(f"the acquisitions lack {' and '.join(missing)}", remedy="Name the columns.")
-    places = geometry_columns(acquisitions)[:1]
+    places = [geometry_column(acquisitions, None, "acquisitions")] if geometry_columns(acquisitions) else []
+    for name in places:
+        check_same(DEGREES, srid_of(acquisitions, name, "acquisitions"), ("ships", "acquisitions"))
     moments = acquisitions.select(
         column(acquisition_id), F.unix_micros(column(time).cast("timestamp")).alias("instant"),
         *(column(name).alias("footprint") for name in places),

@@ -68,7 +68,17 @@ def whole_keys(batches: Iterable[pa.RecordBatch], keys: Sequence[str], rows: int
 
 def _last_key(table: pa.Table, keys: Sequence[str]) -> int:
     """Row at which the last key begins."""
-    return int(first_rows(*(whole(table, key) for key in keys))[-1])
+    return int(first_rows(*(_codes(table, key) for key in keys))[-1])
+
+
+def _codes(table: pa.Table, name: str) -> NDArray[np.int64]:
+    """Numbers that differ where the values of a key do."""
+    values = table.column(name)
+    if not pa.types.is_string(values.type):
+        return whole(table, name)
+    encoded = values.combine_chunks().dictionary_encode()
+    codes: NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return codes
 
 
 def whole(table: pa.Table, name: str) -> NDArray[np.int64]:

@@ -128,7 +128,7 @@ def _parcels(batch: pa.RecordBatch, profile: Profile, crs: CRS) -> pa.RecordBatc
     year = batch.column(profile.year) if isinstance(profile.year, str) else pa.nulls(rows, pa.int32())
     declared = batch.column(profile.hectares) if profile.hectares else pa.nulls(rows, pa.float64())
     values = {
-        "id": pc.binary_join_element_wise(country, parcel, ":"),
+        "id": _ids(country, parcel, year),
         "country": country,
         "parcel": parcel,
         "year": year,
@@ -139,6 +139,12 @@ def _parcels(batch: pa.RecordBatch, profile: Profile, crs: CRS) -> pa.RecordBatc
     }
     columns = [values[field.name].cast(field.type, safe=False) for field in SCHEMA]
     return pa.RecordBatch.from_arrays([*columns, batch.column(GEOMETRY)], names=[*SCHEMA.names, GEOMETRY])
+
+
+def _ids(country: pa.Array, parcel: pa.Array, year: pa.Array) -> pa.Array:
+    """Ids of parcels; of editions that say their year, each has its own: some number their parcels anew."""
+    texts = [country, year.cast(pa.string()), parcel]
+    return pc.binary_join_element_wise(*texts, ":", null_handling="skip")
 
 
 def _text(column: pa.Array) -> pa.Array:

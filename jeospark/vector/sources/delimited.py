@@ -18,6 +18,8 @@ BLOCK = 8 << 20
 _WHOLE = r"^[+-]?(0|[1-9]\d{0,17})$"
 _REAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _LEADING_ZERO = r"^[+-]?0\d"
+_ABSENT = pa.array(["NA", "N/A"])
+"""No value in a column of numbers or instants; a text like any other else."""
 _KINDS = (pa.int64(), pa.float64(), pa.timestamp("us"), pa.timestamp("us", tz="UTC"))
 
 
@@ -88,7 +90,7 @@ def _texts(request: Request, path: str, delimiter: str) -> Iterator[pa.RecordBat
             convert_options=pv.ConvertOptions(
                 column_types=dict.fromkeys(header, pa.string()), strings_can_be_null=True,
                 quoted_strings_can_be_null=False,
-                null_values=["", "NULL", "null", "NA", "N/A", "\\N"],
+                null_values=["", "NULL", "null", "\\N"],
             ),
         )  # fmt: skip
         yield from reader
@@ -129,7 +131,7 @@ def _types(request: Request, path: str, delimiter: str) -> dict[str, pa.DataType
     seen: set[str] = set()
     for batch in _texts(request, path, delimiter):
         for name in batch.schema.names:
-            column = batch.column(name).drop_null()
+            column = _present(batch.column(name).drop_null())
             kinds = possible.setdefault(name, list(_KINDS))
             if len(column):
                 seen.add(name)
@@ -152,10 +154,16 @@ def _fits(column: pa.Array, kind: pa.DataType) -> bool:
     return not coded and bool(pc.all(pc.match_substring_regex(column, pattern)).as_py())
 
 
+def _present(column: pa.Array) -> pa.Array:
+    """The values without those that mean none among numbers; among texts they may mean Namibia."""
+    return column.filter(pc.invert(pc.is_in(column, _ABSENT)))
+
+
 def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
     if kind == column.type:
         return column
-    plain = pc.replace_substring_regex(column, r"^\+", "") if pa.types.is_integer(kind) else column
+    known = pc.if_else(pc.is_in(column, _ABSENT), pa.scalar(None, pa.string()), column)
+    plain = pc.replace_substring_regex(known, r"^\+", "") if pa.types.is_integer(kind) else known
     return plain.cast(kind)
 
 

@@ -20,7 +20,7 @@ from pyproj import CRS
 from jeospark.errors import LayerCrsError, VectorEncodingError, VectorSourceError
 from jeospark.vector.crs import CRS84, authority_code, parse_crs
 from jeospark.vector.sources.columns import tidy
-from jeospark.vector.sources.request import Opened, Request
+from jeospark.vector.sources.request import FID, Opened, Request
 
 BATCH = 1 << 16
 """Features of a batch."""
@@ -63,6 +63,9 @@ def open_ogr(request: Request, path: str) -> Opened:
     layer = _layer(request, path)
     info = _info(request, path, layer)
     driver = info["driver"]
+    deleted = _deleted(path, layer) if driver == "ESRI Shapefile" else 0
+    features = int(info["features"]) - (deleted or 0)
+    counted = deleted is not None and info["capabilities"]["fast_feature_count"]
     crs, crs_from = _crs(info, request.href)
     options = {"WRITE_GFS": "NO"} if driver == "GML" else {}
 
@@ -75,9 +78,10 @@ def open_ogr(request: Request, path: str) -> Opened:
         crs=crs,
         crs_from=crs_from,
         read=read,
-        pieces=_spans(info, path, layer),
-        features=int(info["features"]) if info["capabilities"]["fast_feature_count"] else None,
-        id="fid",
+        # GDAL skips records by their number, deleted ones among them.
+        pieces=_spans(info, path, layer) if deleted == 0 else (_Span(),),
+        features=features if counted else None,
+        id=FID,
         extent=_extent(info),
         notes=_notes(info, request, path),
     )
@@ -152,6 +156,19 @@ def _spans(info: dict[str, Any], path: str, layer: str) -> tuple[_Span, ...]:
     return (_Span(),)
 
 
+def _deleted(path: str, layer: str) -> int | None:
+    """Records of a shapefile that are marked as deleted: GDAL counts them and reads none; None if nobody can tell."""
+    table = _beside(path, layer, ".dbf")
+    if table is None:
+        return None
+    with table.open("rb") as file:
+        rows, start, width = struct.unpack("<IHH", file.read(12)[4:])
+    if not rows or table.stat().st_size < start + rows * width:
+        return 0
+    marks = np.memmap(table, np.uint8, "r", start, (rows, width))[:, 0]
+    return int((marks == ord("*")).sum())
+
+
 def _fid_spans(column: str, count: int, path: str, layer: str) -> tuple[_Span, ...]:
     quoted, table = column.replace('"', '""'), layer.replace('"', '""')
     first, last = (
@@ -201,7 +218,7 @@ def _with_fid(batch: pa.RecordBatch, fid: str) -> pa.RecordBatch:
         return batch
     numbers = batch.column(places[0]).cast(pa.int64())
     rest = batch.remove_column(places[0])
-    return rest if "fid" in rest.schema.names else rest.add_column(0, "fid", numbers)
+    return rest if FID in rest.schema.names else rest.add_column(0, FID, numbers)
 
 
 def _notes(info: dict[str, Any], request: Request, path: str) -> tuple[str, ...]:

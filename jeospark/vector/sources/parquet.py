@@ -15,7 +15,7 @@ import shapely
 from pyproj import CRS
 
 from jeospark.errors import LayerCrsError, VectorSourceError
-from jeospark.vector.crs import CRS84, parse_crs
+from jeospark.vector.crs import CRS84, parse_crs, same_crs
 from jeospark.vector.sources.columns import tidy
 from jeospark.vector.sources.points import check_columns, has_columns, with_geometry
 from jeospark.vector.sources.request import GEOMETRY, Opened, Request
@@ -62,6 +62,7 @@ def open_parquet(request: Request, path: str) -> Opened:
     pieces = []
     for each in files:
         with _file(each, request.href) as file:
+            _check_alike(_chosen(file, request), column, f"{request.href}: {Path(each).name}")
             rows += file.metadata.num_rows
             pieces += [(each, group) for group in range(max(file.num_row_groups, 1))]
 
@@ -88,6 +89,25 @@ def parquet_files(place: Path) -> list[Path]:
     if place.is_file():
         return [place]
     return sorted(file for file in place.rglob("*.parquet") if not file.name.startswith(("_", ".")))
+
+
+def _check_alike(one: _Column | None, first: _Column | None, where: str) -> None:
+    """Refuse a folder whose files mean different things by their coordinates.
+
+    Raises:
+        VectorSourceError: A file has another CRS or encoding than the first.
+    """
+    if (one is None) != (first is None) or (one and first and not _same(one, first)):
+        raise VectorSourceError(
+            "it has another CRS or encoding than the first file of its folder",
+            where=where,
+            remedy="Add the files of each CRS as a layer of their own.",
+        )
+
+
+def _same(one: _Column, other: _Column) -> bool:
+    alike = (one.name, one.encoding, one.crs is None) == (other.name, other.encoding, other.crs is None)
+    return alike and (one.crs is None or other.crs is None or same_crs(one.crs, other.crs))
 
 
 def _files(path: str, where: str) -> list[str]:

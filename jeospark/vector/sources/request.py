@@ -10,6 +10,9 @@ from pyproj import CRS
 GEOMETRY = "geometry"
 """Name of the column of WKB in every batch that a source gives."""
 
+FID = "fid"
+"""Column of GDAL's number of a feature, which in most formats is that of its row."""
+
 Reader = Callable[[Any], Iterator[pa.RecordBatch]]
 
 
