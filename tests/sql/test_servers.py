@@ -1,0 +1,61 @@
+"""The servers that one script starts, each asked by a real client."""
+
+import os
+import shutil
+import socket
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+SCRIPT = Path(__file__).parents[2] / "scripts" / "sql-server.sh"
+CLIENT = """
+import sys
+from pyspark.sql import SparkSession
+spark = SparkSession.builder.remote(f"sc://127.0.0.1:{sys.argv[1]}").getOrCreate()
+print(spark.sql("SELECT count(*) AS n, min(ST_SRID(geometry)) AS srid FROM zones").collect())
+"""
+
+
+@pytest.fixture
+def server(held):
+    """A function that starts a server of a kind and gives its port; they end with the test."""
+    environment = {**os.environ, "JEOSPARK_CATALOG": held.catalog}
+    started = []
+
+    def start(kind):
+        with socket.socket() as door:
+            door.bind(("127.0.0.1", 0))
+            port = str(door.getsockname()[1])
+        started.append((kind, port))
+        subprocess.run([str(SCRIPT), kind, "start", port], env=environment, check=True, capture_output=True)
+        return port
+
+    yield start
+    for kind, port in started:
+        subprocess.run([str(SCRIPT), kind, "stop", port], env=environment, check=True, capture_output=True)
+
+
+def test_thrift_answers_beeline(server):
+    port = server("thrift")
+    query = "SELECT label, ST_AsText(ST_Centroid(geometry)) AS centre FROM zones WHERE label = 'a'"
+    beeline = shutil.which("beeline", path=str(Path(sys.executable).parent))
+    command = [
+        beeline,
+        "-u",
+        f"jdbc:hive2://127.0.0.1:{port}/default",
+        "--silent=true",
+        "--outputformat=csv2",
+        "-e",
+        query,
+    ]
+    told = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
+    assert "a,POINT (" in told
+
+
+def test_connect_answers_pyspark(server):
+    pytest.importorskip("grpc")
+    port = server("connect")
+    told = subprocess.run([sys.executable, "-c", CLIENT, port], capture_output=True, text=True, check=True).stdout
+    assert told.strip() == "[Row(n=2, srid=32633)]"
