@@ -1,15 +1,17 @@
 """What a run was asked to do: enough to do it again."""
 
 import json
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 
 from jeospark.catalog.bands import collection_bands
 from jeospark.catalog.store import Catalog
-from jeospark.errors import OutputTakenError, SettingError
+from jeospark.errors import EmptySelectionError, OutputTakenError, SettingError, TooLargeError
 from jeospark.output import OutputBand
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.storage.href import join
-from jeospark.storage.publish import exists, read_text, write_text_atomic
+from jeospark.storage.publish import exists, read_text, remove, write_text_atomic
 from jeospark.task.program import Program, only_load, program
 
 FILE = "run.json"
@@ -68,6 +70,26 @@ class Job:
     def path(self, *parts: str) -> str:
         """What is below the output folder."""
         return join(self.output, *parts)
+
+    @contextmanager
+    def claimed(self) -> Iterator[None]:
+        """Take the output folder while the run is prepared, and keep it, unless the run is refused.
+
+        From the first moment on `resume` finds what was asked for; a run that is refused does not stand in the way of
+        the next one.
+
+        Raises:
+            OutputTakenError: See `save`.
+            OutputUnwritableError: See `save`.
+        """
+        fresh = not exists(self.path(FILE))
+        self.save()
+        try:
+            yield
+        except (EmptySelectionError, TooLargeError):
+            if fresh:
+                remove(self.path(FILE))
+            raise
 
     def save(self) -> None:
         """Write the job into its output folder, for `resume`.

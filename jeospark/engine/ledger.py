@@ -7,6 +7,8 @@ its files become one.
 import re
 from collections.abc import Iterator, Sequence
 
+import pyarrow as pa
+
 from jeospark.catalog.publish import item_href
 from jeospark.engine.job import Job
 from jeospark.engine.order import name_after
@@ -77,10 +79,19 @@ def attempts(job: Job) -> list[str]:
 
 def rows(job: Job, attempt: str) -> Iterator[Outcome]:
     """The outcomes of one attempt, as far as it came."""
+    try:
+        batches = _batches(job, attempt)
+    except FileNotFoundError:
+        # The attempt ended meanwhile, and its parts became one file.
+        batches = _batches(job, attempt)
+    for batch in batches:
+        yield from map(outcome_of, batch.to_pylist())
+
+
+def _batches(job: Job, attempt: str) -> list[pa.RecordBatch]:
     found = names(path(job, attempt))
-    for name in [WHOLE] if WHOLE in found else filter(_PART.fullmatch, found):
-        for batch in read_table(path(job, attempt, name), OUTCOMES):
-            yield from map(outcome_of, batch.to_pylist())
+    parts = [WHOLE] if WHOLE in found else filter(_PART.fullmatch, found)
+    return [batch for name in parts for batch in read_table(path(job, attempt, name), OUTCOMES)]
 
 
 def latest(job: Job) -> list[Outcome]:

@@ -64,8 +64,10 @@ def run(plan: Plan, settings: Settings) -> RunResult:
         RunFailedError: Spark gave it up.
     """
     check_writable(plan.job.output)
-    plan.job.save()
-    return _run(plan.session, plan.job, _folder(plan), settings)
+    with plan.job.claimed():
+        folder = _folder(plan)
+        _check(plan.job, folder, settings)
+    return _run(plan.session, plan.job, folder, settings)
 
 
 def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
@@ -77,16 +79,27 @@ def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
         TooLargeError: See `run`.
     """
     job = load_job(output)
-    return _run(spark, job, written_plan(job) or _folder(make_plan(spark, job)), settings)
+    folder = written_plan(job) or _folder(make_plan(spark, job))
+    _check(job, folder, settings)
+    return _run(spark, job, folder, settings)
 
 
 def _folder(plan: Plan) -> PlanFolder:
     return plan.folder or plan.write()
 
 
-def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) -> RunResult:
+def _check(job: Job, folder: PlanFolder, settings: Settings) -> None:
+    """Refuse a plan that cannot be run.
+
+    Raises:
+        EmptySelectionError: It has no unit.
+        TooLargeError: A unit cannot fit in a worker's memory.
+    """
     check_units(folder.units, job)
     check_fits(folder.deepest, job.program, settings)
+
+
+def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) -> RunResult:
     began, started = datetime.now(UTC), perf_counter()
     context = spark.sparkContext
     attempt, counter = ledger.attempt_name(job), context.accumulator(0)

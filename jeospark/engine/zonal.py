@@ -125,11 +125,11 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
     """
     started = perf_counter()
     check_writable(job.output)
-    job.save()
-    repeats = repeated(zones.table.column("zone"))
-    plan = _around(make_plan(spark, job), zones, repeats)
-    folder = plan.write()
-    check_units(folder.units, job)
+    with job.claimed():
+        repeats = repeated(zones.table.column("zone"))
+        plan = _around(make_plan(spark, job), zones, repeats)
+        folder = plan.write()
+        check_units(folder.units, job)
     attempt = ledger.attempt_name(job)
     ground = Ground(Grid.parse(job.grid), _extents(folder), METHODS[zones.coverage])
     rejected = _place(zones, ground, repeats, job, attempt)

@@ -21,6 +21,7 @@ from jeospark.errors import (
     StorageUnreachableError,
 )
 from jeospark.settings import Settings
+from jeospark.storage.hadoop_refusal import check_refusal
 from jeospark.storage.patience import SLOWEST, patiently
 from jeospark.storage.tokens import Token, Tokens, redact
 
@@ -70,7 +71,7 @@ class Client:
 
     def __init__(self, settings: Settings) -> None:
         self.connections = settings.storage_connections
-        self._patience = settings.storage_patience_s
+        self.patience = settings.storage_patience_s
         self._timeout = settings.storage_timeout_s
         self._tokens = Tokens(settings.tokens)
         logging.getLogger("urllib3.connectionpool").addFilter(_hidden)
@@ -103,7 +104,7 @@ class Client:
             DiskFullError: It has no room.
         """
         request = Request(method=method, url=url, headers=headers or {}, body=body)
-        return patiently(lambda: self._followed(request, follow=follow), self._patience if patient else 0)
+        return patiently(lambda: self._followed(request, follow=follow), self.patience if patient else 0)
 
     def _followed(self, request: Request, *, follow: bool) -> Answer:
         url = request.url
@@ -130,7 +131,6 @@ class Client:
 
     def _sent(self, request: Request, url: str, token: Token | None) -> Answer:
         headers = {**request.headers, **(token.headers if token else {})}
-        started = monotonic()
         with ExitStack() as stack:
             body = request.body
             sent = stack.enter_context(body.open("rb")) if isinstance(body, Path) else body
@@ -141,10 +141,13 @@ class Client:
                     request.method, _with_query(url, token), headers=headers, body=sent, redirect=False,
                     preload_content=False, decode_content=False,
                 )  # fmt: skip
-                data = self._body(response, url, started)
+                # What is sent may take its time: only the answer is measured.
+                data = self._body(response, url, monotonic())
             except (HTTPError, OSError) as error:
                 what = f"the server does not answer ({type(error).__name__})"
                 raise StorageUnreachableError(what, where=public(url), remedy=WAIT) from error
+        if response.status == HTTPStatus.FORBIDDEN:
+            check_refusal(data, public(url))
         return Answer(response.status, response.headers, data, url)
 
     def _body(self, response: urllib3.BaseHTTPResponse, url: str, started: float) -> bytes:
@@ -155,6 +158,8 @@ class Client:
             spent = monotonic() - started
             if spent > self._timeout and got < spent * SLOWEST:
                 response.close()
+                # Closing alone does not give the connection's place in the pool back, and others would wait for it.
+                response.release_conn()
                 what = f"the server sent {got} bytes only in {spent:.0f} s"
                 raise StorageSlowError(what, where=public(url), remedy=WAIT)
         response.release_conn()

@@ -4,6 +4,7 @@ import os
 import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import unquote, urlsplit
 
 from jeospark.errors import ForbiddenError, SettingError
 from jeospark.settings import Settings
@@ -38,8 +39,13 @@ class Roots:
 
     def holds(self, path: str) -> bool:
         """True where a path or `file:` URL lies inside, wherever links lead."""
-        place = re.sub(r"^file:(//)?(?=/)", "", path)
-        if re.match(r"\w[\w+.-]*:", place):
+        if not self._covers(re.sub(r"^file:(//)?(?=/)", "", path)):
+            return False
+        # Hadoop takes such URLs as they are; other readers decode them, and leave out what follows `?` and `#`.
+        return not path.startswith("file:") or self._covers(unquote(urlsplit(path).path))
+
+    def _covers(self, place: str) -> bool:
+        if re.match(r"\w[\w+.-]*:", place) or "\0" in place:
             return False
         real = Path(os.path.realpath(place))
         return not self or any(real.is_relative_to(folder) for folder in self.folders)

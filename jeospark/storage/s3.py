@@ -20,7 +20,7 @@ from jeospark.storage.tokens import redact
 from jeospark.storage.upload import local_attempt, probe, publishing_errors
 
 if TYPE_CHECKING:
-    from obstore.store import S3Config
+    from obstore.store import ClientConfig, S3Config
 
 PART = 16 << 20
 """Bytes sent in one request."""
@@ -42,7 +42,7 @@ class S3:
     def put(self, path: str, href: str, *, durable: bool = True) -> None:  # noqa: ARG002 - S3 is durable
         """See `kind.Storage.put`."""
         with publishing_errors(href):
-            self.ask(href, lambda store, key: obstore.put(store, key, Path(path), chunk_size=PART))
+            self.ask(href, lambda store, key: obstore.put(store, key, Path(path), chunk_size=PART), sends=True)
 
     def exists(self, href: str) -> bool:
         """See `kind.Storage.exists`."""
@@ -73,8 +73,13 @@ class S3:
         """See `kind.Storage.check`."""
         probe(folder, self._settings.scratch, self.put, self.remove)
 
-    def ask(self, href: str, call: Callable[[S3Store, str], Value]) -> Value:
+    def ask(self, href: str, call: Callable[[S3Store, str], Value], *, sends: bool = False) -> Value:
         """What a call gives for the bucket and the key of an href.
+
+        Args:
+            href: Where.
+            call: What to do there.
+            sends: True where it sends a file, during which the server may be silent.
 
         Raises:
             FileNotFoundError: Nothing is there.
@@ -85,7 +90,7 @@ class S3:
 
         def once() -> Value:
             try:
-                return call(self._store(bucket), key)
+                return call(self._store(bucket, sends), key)
             except FileNotFoundError as error:
                 raise FileNotFoundError(f"nothing is at {href}") from error
             except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
@@ -97,22 +102,26 @@ class S3:
 
         return patiently(once, self._settings.storage_patience_s)
 
-    def _made(self, bucket: str) -> S3Store:
+    def _made(self, bucket: str, sends: bool) -> S3Store:  # noqa: FBT001 - lru_cache keys
         endpoint, seconds = self._settings.s3_endpoint, self._settings.storage_timeout_s
         own: S3Config = {}
         if endpoint:
             # Without keys, a server of one's own says so; Amazon's hosts would be asked for some.
             unsigned = "AWS_ACCESS_KEY_ID" not in os.environ
             own = {"endpoint": endpoint, "virtual_hosted_style_request": False, "skip_signature": unsigned}
+        options: ClientConfig = {
+            "allow_http": endpoint.startswith("http://"),
+            "connect_timeout": f"{CONNECT_S}s",
+            "timeout": f"{int(deadline(seconds, PART))}s",
+            "pool_max_idle_per_host": str(self._settings.storage_connections),
+        }
+        if not sends:
+            # Its clock runs while a body is sent, too.
+            options["read_timeout"] = f"{seconds}s"
         return S3Store(
             bucket,
             config=own,
-            client_options={
-                "allow_http": endpoint.startswith("http://"),
-                "connect_timeout": f"{CONNECT_S}s",
-                "timeout": f"{int(deadline(seconds, PART))}s",
-                "pool_max_idle_per_host": str(self._settings.storage_connections),
-            },
+            client_options=options,
             # How long it is tried again is for `patiently` to say.
             retry_config={"max_retries": 0},
         )

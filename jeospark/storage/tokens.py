@@ -12,12 +12,17 @@ from jeospark.errors import CredentialError
 EOS = "zteos64:"
 """EOS's own tokens begin so, and go into the URL as `authz`."""
 _HIDDEN = "***"
-_QUERY = r"authz|access_token|token|delegation|sig|X-Amz-(?:Signature|Credential|Security-Token)"
+_QUERY = (
+    r"authz|access_token|token|delegation|sig|Signature|AWSAccessKeyId"
+    r"|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)"
+)
 _SECRETS = (
     re.compile(rf"(?i)([?&](?:{_QUERY})=)[^&\s\"'<>\])]+"),
     re.compile(r"(?i)(\bBearer(?:\s|%20)+)[\w.~+/=:%-]+"),
     re.compile(r"(\bzteos64(?::|%3A))[\w+/=%-]+"),
     re.compile(r"(://)[^/@\s:]+:[^/@\s]+(?=@)"),
+    # By HTTP, a name alone is a token; elsewhere it is a user's name.
+    re.compile(r"(?i)(\bhttps?://)[^/?#@\s]+(?=@)"),
 )
 
 

@@ -10,7 +10,7 @@ from jeospark.errors import JeosparkError, StorageAnswerError
 from jeospark.settings import Settings
 from jeospark.storage.http import Client, public
 from jeospark.storage.http_file import HttpFile, by_header
-from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors
+from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors, rename_patiently
 
 _REDIRECTED = frozenset({301, 302, 307, 308})
 
@@ -41,7 +41,7 @@ class WebDav:
         with publishing_errors(href):
             try:
                 self._client.ask("PUT", self._taker(part), body=Path(path))
-                self._client.ask("MOVE", part, headers={"Destination": final, "Overwrite": "T"})
+                self._move(part, final, Path(path).stat().st_size)
             except BaseException:
                 self._drop(part)
                 raise
@@ -86,6 +86,15 @@ class WebDav:
     def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - servers do not tell their room
         """See `kind.Storage.check`."""
         probe(folder, self._scratch, self.put, self.remove)
+
+    def _move(self, part: str, final: str, size: int) -> None:
+        headers = {"Destination": final, "Overwrite": "T"}
+        rename_patiently(
+            lambda: self._client.ask("MOVE", part, headers=headers, patient=False),
+            lambda: int(self._client.ask("HEAD", final).headers.get("Content-Length", "-1")),
+            size,
+            self._client.patience,
+        )
 
     def _taker(self, url: str) -> str:
         """Where to send a file: a manager redirects to a data server, and would not wait for the body."""

@@ -14,7 +14,7 @@ from jeospark.settings import Settings
 from jeospark.storage.http import Client, public
 from jeospark.storage.http_file import HttpFile
 from jeospark.storage.kind import Range
-from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors
+from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors, rename_patiently
 
 PREFIX = "/webhdfs/v1"
 
@@ -43,8 +43,7 @@ class WebHdfs:
         with publishing_errors(href):
             try:
                 self._send(path, part)
-                target = unquote(urlsplit(self._url_of(href)).path)
-                self._client.ask("PUT", self._url(part, "RENAME", destination=target, renameoptions="OVERWRITE"))
+                self._rename(part, href, Path(path).stat().st_size)
             except BaseException:
                 self._drop(part)
                 raise
@@ -84,6 +83,16 @@ class WebHdfs:
             what = "the NameNode names no DataNode"
             raise StorageAnswerError(what, where=public(url), remedy="See that one is up and has room; then resume.")
         self._client.ask("PUT", target, body=Path(path))
+
+    def _rename(self, part: str, href: str, size: int) -> None:
+        target = unquote(urlsplit(self._url_of(href)).path)
+        url = self._url(part, "RENAME", destination=target, renameoptions="OVERWRITE")
+        rename_patiently(
+            lambda: self._client.ask("PUT", url, patient=False),
+            lambda: int(self._status(href)["length"]),
+            size,
+            self._client.patience,
+        )
 
     def _status(self, href: str) -> dict[str, Any]:
         answer = self._client.ask("GET", self._url(href, "GETFILESTATUS"))

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
@@ -19,7 +20,7 @@ from jeospark.storage.http import CONNECT_S, WAIT, denied, public
 from jeospark.storage.kind import Range
 from jeospark.storage.patience import deadline, patiently
 from jeospark.storage.tokens import Tokens, redact
-from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors
+from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors, rename_patiently
 
 _FULL = frozenset({3009, 3021})
 _DENIED = frozenset({3010, 3030})
@@ -62,7 +63,7 @@ class XRoot:
         with publishing_errors(href):
             try:
                 patiently(lambda: self._copy(path, part), self._settings.storage_patience_s)
-                self._rename(part, href)
+                self._rename(part, href, Path(path).stat().st_size)
             except BaseException:
                 self._system(part).rm(self._path(part), timeout=CONNECT_S)
                 raise
@@ -98,14 +99,24 @@ class XRoot:
         """See `kind.Storage.check`."""
         probe(folder, self._settings.scratch, self.put, self.remove)
 
-    def _rename(self, part: str, href: str) -> None:
+    def _rename(self, part: str, href: str, size: int) -> None:
+        rename_patiently(
+            lambda: self._replace(part, href),
+            lambda: int(self._ask(href, "stat", self._path(href)).size),
+            size,
+            self._settings.storage_patience_s,
+        )
+
+    def _replace(self, part: str, href: str) -> None:
         source, target = self._path(part), self._path(href)
         try:
-            self._ask(href, "mv", source, target)
+            self._once(href, "mv", source, target)
         except FileExistsError:
-            # Where a rename does not replace: the file is away for a moment, but never half there.
+            # Where a rename does not replace: the file is away for a moment, but never half there. It stays where the
+            # part is gone: then an earlier try has made it of the part.
+            self._ask(href, "stat", source)
             self.remove(href)
-            self._ask(href, "mv", source, target)
+            self._once(href, "mv", source, target)
 
     def _copy(self, path: str, href: str) -> None:
         process = client.CopyProcess()
@@ -117,13 +128,13 @@ class XRoot:
         _check(status, href, self._tokens)
 
     def _ask(self, href: str, name: str, *arguments: str) -> Any:
-        def once() -> Any:
-            call = getattr(self._system(href), name)
-            status, answer = call(*arguments, timeout=self._settings.storage_timeout_s)
-            _check(status, href, self._tokens)
-            return answer
+        return patiently(lambda: self._once(href, name, *arguments), self._settings.storage_patience_s)
 
-        return patiently(once, self._settings.storage_patience_s)
+    def _once(self, href: str, name: str, *arguments: str) -> Any:
+        call = getattr(self._system(href), name)
+        status, answer = call(*arguments, timeout=self._settings.storage_timeout_s)
+        _check(status, href, self._tokens)
+        return answer
 
     def _system(self, href: str) -> Any:
         parts = urlsplit(href)

@@ -33,6 +33,8 @@ NO_RUN_NEEDS = frozenset(
 """Suffixes."""
 NOT_ON_NODES = frozenset({"prompt_toolkit", "wcwidth"})
 """What only a person at a terminal needs."""
+STORAGES = ("s3", "xrootd")
+"""Extras of jeospark that go along where they are installed: a job that reads here must read on nodes, too."""
 _ZONES = ("pytz/zoneinfo/", "tzdata/zoneinfo/")
 """Files of time zones: all times of jeospark are UTC."""
 
@@ -56,17 +58,18 @@ def environment_archive(cache: str) -> Path:
 
 
 def needed(package: str) -> list[Distribution]:
-    """A package and all that it requires as it is installed here, by name."""
+    """A package and all that it requires as it is installed here, by name; of jeospark's extras, the storages.
+
+    Raises:
+        ArchiveError: Something that it requires is not installed.
+    """
     found: dict[str, Distribution] = {}
     waiting = [package]
     while waiting:
         name = re.sub(r"[-_.]+", "-", waiting.pop()).lower()
         if name not in found:
             found[name] = _installed(name)
-            requirements = map(Requirement, found[name].requires or ())
-            waiting += [
-                each.name for each in requirements if each.marker is None or each.marker.evaluate({"extra": ""})
-            ]
+            waiting += _required(found[name], STORAGES if name == "jeospark" else ())
     return [found[name] for name in sorted(found)]
 
 
@@ -110,8 +113,25 @@ def _outside(member: tarfile.TarInfo) -> str:
     return ""
 
 
-def _applies(requirement: Requirement) -> bool:
-    return requirement.marker is None or requirement.marker.evaluate({"extra": ""})
+def _required(package: Distribution, extras: tuple[str, ...]) -> list[str]:
+    """Names of what a package requires, and of what its extras require and is here."""
+    requirements = [Requirement(each) for each in package.requires or ()]
+    optional = [each for each in requirements if any(_applies(each, extra) for extra in extras)]
+    return [each.name for each in requirements if _applies(each)] + [
+        each.name for each in optional if _is_installed(each.name)
+    ]
+
+
+def _applies(requirement: Requirement, extra: str = "") -> bool:
+    return requirement.marker is None or requirement.marker.evaluate({"extra": extra})
+
+
+def _is_installed(name: str) -> bool:
+    try:
+        distribution(name)
+    except PackageNotFoundError:
+        return False
+    return True
 
 
 def _installed(name: str) -> Distribution:

@@ -11,6 +11,7 @@ from tempfile import TemporaryFile
 from jeospark.engine.job import Job
 from jeospark.engine.ledger import WHOLE, attempts, path
 from jeospark.engine.progress import watching
+from jeospark.errors import ClusterDownError
 from jeospark.schema import OUTCOMES
 from jeospark.storage.publish import names
 from jeospark.storage.tables import read_table
@@ -19,6 +20,8 @@ from jeospark.submit.memory import Forecast
 
 LOOK_S = 2.0
 """Seconds between two looks at YARN and at the ledger."""
+PATIENCE_S = 300.0
+"""Seconds without an answer of YARN after which following ends: its ResourceManager may be starting again."""
 LINES = 30
 """Of a failed driver's log."""
 INTERRUPTED = 130
@@ -88,7 +91,7 @@ def run_there(
         The job's exit code, or 130 after Ctrl-C, which the application survives.
 
     Raises:
-        ClusterDownError: YARN does not answer any more.
+        ClusterDownError: YARN does not answer any more, for minutes.
     """
     with TemporaryFile("w+b") as said:
         submitted = subprocess.Popen(
@@ -98,7 +101,7 @@ def run_there(
             with _progress(known):
                 application = _wait(submitted, hadoop, tag)
         except KeyboardInterrupt:
-            _announce(hadoop.application(tag))
+            _announce(hadoop, tag)
             return INTERRUPTED
         finally:
             submitted.terminate()
@@ -116,12 +119,44 @@ def _progress(known: Forecast | None) -> AbstractContextManager[None]:
     return watching(known.explanation.sums.pixels, Pixels(known.job).done, known.job.title)
 
 
+class _Look:
+    """Looks for an application, patient where YARN is away for a while."""
+
+    def __init__(self, hadoop: Hadoop, tag: str) -> None:
+        self._hadoop = hadoop
+        self._tag = tag
+        self._heard = time.monotonic()
+        self.silent = False
+        """True where YARN did not answer."""
+
+    def once(self) -> Application | None:
+        """The application as YARN has it; None where it has none or does not answer.
+
+        Raises:
+            ClusterDownError: YARN has not answered for `PATIENCE_S`.
+        """
+        try:
+            found = self._hadoop.application(self._tag)
+        except ClusterDownError as error:
+            if time.monotonic() - self._heard > PATIENCE_S:
+                raise
+            if not self.silent:
+                _say(f"{error.what}; it is asked again")
+            self.silent = True
+            return None
+        self._heard, self.silent = time.monotonic(), False
+        return found
+
+
 def _wait(submitted: "subprocess.Popen[bytes]", hadoop: Hadoop, tag: str) -> Application | None:
     """The application at its end; None where spark-submit ended before there was one."""
-    state = ""
+    state, look = "", _Look(hadoop, tag)
     while True:
         ended = submitted.poll() is not None
-        application = hadoop.application(tag)
+        application = look.once()
+        if look.silent:
+            time.sleep(LOOK_S)
+            continue
         if application is None and ended:
             return None
         if application is not None and application.state != state:
@@ -144,7 +179,12 @@ def _ending(application: Application) -> int:
     return int(code[1]) if code else 1
 
 
-def _announce(application: Application | None) -> None:
+def _announce(hadoop: Hadoop, tag: str) -> None:
+    try:
+        application = hadoop.application(tag)
+    except ClusterDownError as error:
+        _say(f"{error.what}; an application with the tag {tag} goes on without this command")
+        return
     if application is None:
         _say("interrupted before YARN had the job")
     else:

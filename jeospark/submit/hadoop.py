@@ -55,14 +55,17 @@ class Hadoop:
             raise ClusterDownError("there is no core-site.xml or yarn-site.xml", where=folder, remedy=REMEDY)
 
     def check_queue(self, queue: str) -> None:
-        """Refuse a queue that the scheduler does not have.
+        """Refuse a queue that the scheduler does not have; one that has no queues, or makes them, takes any name.
 
         Raises:
             ClusterDownError: YARN does not answer.
             QueueError: There is none of that name.
         """
-        known = sorted(_leaves(self.ask("scheduler")["scheduler"]["schedulerInfo"]))
-        if queue not in known and queue.rpartition(".")[2] not in known:
+        info = self.ask("scheduler")["scheduler"]["schedulerInfo"]
+        known = sorted(_leaves(info.get("rootQueue", info)))
+        if not known or ("rootQueue" in info and self._makes_queues()):
+            return
+        if queue.rpartition(".")[2] not in {name.rpartition(".")[2] for name in known}:
             raise QueueError(f"YARN has no queue '{queue}'", where="--queue", remedy=f"It has {', '.join(known)}.")
 
     def application(self, tag: str) -> Application | None:
@@ -116,6 +119,10 @@ class Hadoop:
             return target
         return path.as_uri()
 
+    def _makes_queues(self) -> bool:
+        """True where a fair scheduler makes the queues that jobs name."""
+        return self._properties.get("yarn.scheduler.fair.allow-undeclared-pools", "true").lower() != "false"
+
     def _managers(self) -> list[str]:
         scheme = "https" if self._properties.get("yarn.http.policy") == "HTTPS_ONLY" else "http"
         key = "yarn.resourcemanager.webapp" + (".https.address" if scheme == "https" else ".address")
@@ -162,8 +169,14 @@ def _site(path: Path) -> dict[str, str]:
 
 
 def _leaves(queue: dict[str, Any]) -> set[str]:
-    children = (queue.get("queues") or {}).get("queue") or []
-    return {name for child in children for name in _leaves(child)} if children else {queue["queueName"]}
+    """Names of the queues that take jobs; the capacity scheduler's are `queues`, the fair one's `childQueues`."""
+    held = queue.get("queues") or queue.get("childQueues") or []
+    children = held if isinstance(held, list) else held.get("queue") or []
+    if isinstance(children, dict):
+        children = [children]
+    if children:
+        return {name for child in children for name in _leaves(child)}
+    return {queue["queueName"]} if "queueName" in queue else set()
 
 
 def _user() -> str:

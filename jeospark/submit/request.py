@@ -11,6 +11,9 @@ from jeospark.engine.main import FOLDER_VARIABLE
 from jeospark.settings import PREFIX, Settings
 from jeospark.submit.archive import NAME, PYTHON
 
+TAGS = "spark.yarn.tags"
+"""Property with the names by which an application is found, apart by commas."""
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Request:
@@ -39,7 +42,7 @@ def command(request: Request, conf: Mapping[str, str], archive: str | None) -> l
 
     Args:
         request: What the user asked for.
-        conf: Properties that follow from it; the user's own come before them.
+        conf: Properties that follow from it; the user's own come before them, but for tags, which are joined.
         archive: URI of the environment archive; None where all processes run in the environment that is here.
     """
     parts = [str(spark_home() / "bin" / "spark-submit"), "--properties-file", str(request.properties)]
@@ -52,7 +55,7 @@ def command(request: Request, conf: Mapping[str, str], archive: str | None) -> l
         parts += _fixed(request)
     if archive:
         parts += ["--archives", f"{archive}#{NAME}"]
-    for name, value in {**conf, **request.conf}.items():
+    for name, value in {**conf, **request.conf, **_tags(conf, request.conf)}.items():
         parts += ["--conf", f"{name}={value}"]
     return [*parts, str(request.script), *request.arguments]
 
@@ -91,6 +94,12 @@ def submit_environment(environ: Mapping[str, str], java: str) -> dict[str, str]:
     """For spark-submit: what a shell's own Python would add to a driver is taken out."""
     kept = {name: value for name, value in environ.items() if name not in {"PYTHONPATH", "PYSPARK_PYTHON"}}
     return {**kept, "JAVA_HOME": java}
+
+
+def _tags(*given: Mapping[str, str]) -> dict[str, str]:
+    """The tags of all of them; without ours, a job could not be followed."""
+    found = [each[TAGS] for each in given if each.get(TAGS)]
+    return {TAGS: ",".join(found)} if found else {}
 
 
 def _fixed(request: Request) -> list[str]:

@@ -16,9 +16,7 @@ from jeospark.submit.follow import run_here, run_there
 from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import Forecast, forecast, memory_conf
 from jeospark.submit.profile import read_properties, site_defaults
-from jeospark.submit.request import Request, command, environment_conf, line, submit_environment
-
-TAGS = "spark.yarn.tags"
+from jeospark.submit.request import TAGS, Request, command, environment_conf, line, submit_environment
 
 
 def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
@@ -49,7 +47,7 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
     conf = {
         **_memory(request, known, {**set_already, **request.conf}),
         **environment_conf(request, place, os.environ, Settings.load().cache),
-        **({TAGS: tag} if hadoop is not None else {}),
+        **({TAGS: ",".join(filter(None, (tag, set_already.get(TAGS))))} if hadoop is not None else {}),
     }
     parts = command(request, conf, place)
     sys.stdout.write(f"{line(parts)}\n")

@@ -14,6 +14,7 @@ from jeospark.engine.plan import make_plan
 from jeospark.engine.run import resume, run
 from jeospark.errors import EmptySelectionError, LedgerError, OutputTakenError, OutputUnwritableError, SettingError
 from jeospark.settings import Settings
+from jeospark.storage.publish import names
 
 pytestmark = pytest.mark.spark
 
@@ -194,6 +195,15 @@ def test_a_run_of_nothing_is_named(spark, done, ndvi, tmp_path):
     plan = planned(spark, done.archive, ndvi(interval=("1999-01-01", "2000-01-01")), tmp_path / "out")
     with pytest.raises(EmptySelectionError, match="no item"):
         run(plan, Settings.load())
+    # The folder is free for the recipe that is meant.
+    planned(spark, done.archive, ndvi(), tmp_path / "out").job.save()
+
+
+def test_rows_are_read_again_where_an_attempt_ends_meanwhile(done, monkeypatch):
+    job, attempt = done.plan.job, done.result.attempt
+    found = [["part-000000.parquet"]]
+    monkeypatch.setattr(ledger, "names", lambda folder: found.pop() if found else names(folder))
+    assert len([*ledger.rows(job, attempt)]) == 8
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(spark, tmp_path):

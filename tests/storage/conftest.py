@@ -7,7 +7,9 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 from types import ModuleType
 
 import numpy as np
@@ -172,6 +174,34 @@ def placed(place, raster) -> str:
 
 
 @pytest.fixture
+def serve() -> Iterator[Callable[..., str]]:
+    """A function that starts an HTTP server, which answers what a function makes of each request, and gives its URL."""
+    with ExitStack() as stack:
+
+        def start(answer: Callable[[BaseHTTPRequestHandler], tuple[int, bytes]]) -> str:
+            def handle(request: BaseHTTPRequestHandler) -> None:
+                status, body = answer(request)
+                request.send_response(status)
+                request.send_header("Content-Length", str(len(body)))
+                request.end_headers()
+                request.wfile.write(body)
+
+            methods = {f"do_{name}": handle for name in ("GET", "PUT", "DELETE")}
+            quiet = {"log_message": lambda *_: None, "protocol_version": "HTTP/1.1"}
+            httpd = stack.enter_context(
+                ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (BaseHTTPRequestHandler,), {**methods, **quiet}))
+            )
+            httpd.daemon_threads = True
+            thread = Thread(target=httpd.serve_forever, args=(0.05,))
+            thread.start()
+            stack.callback(thread.join)
+            stack.callback(httpd.shutdown)
+            return f"http://127.0.0.1:{httpd.server_address[1]}"
+
+        yield start
+
+
+@pytest.fixture
 def using() -> Iterator[Callable[..., None]]:
     """A function that sets storage settings until the test ends: patience for ten seconds unless told otherwise."""
     with ExitStack() as stack:
@@ -189,6 +219,13 @@ def door(eos) -> Iterator:
     """A door before the XRootD server's HTTP, which counts and spoils."""
     with proxy.door(eos.http) as opened:
         yield opened
+
+
+@pytest.fixture
+def open_door() -> Callable:
+    """Opens such a door before any HTTP server, for the time of a block."""
+    opened: Callable = proxy.door
+    return opened
 
 
 @pytest.fixture

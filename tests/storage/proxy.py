@@ -28,6 +28,8 @@ class Door:
     """How many of the next large answers have a spoilt byte in the middle."""
     slow: int = 0
     """Bytes a second, 0 for no limit."""
+    lose: int = 0
+    """How many of the next renames are done without an answer."""
     url: str = ""
 
     def gets(self) -> int:
@@ -90,8 +92,13 @@ class _Handler(BaseHTTPRequestHandler):
             headers["Destination"] = headers["Destination"].replace(state.url, state.server)
         behind.request(self.command, self.path, sent, headers)
         got = behind.getresponse()
-        self.answer(got.status, dict(got.headers), got.read())
+        data = got.read()
         behind.close()
+        if state.lose and (self.command == "MOVE" or "op=RENAME" in self.path):
+            state.lose -= 1
+            self.close_connection = True
+            return
+        self.answer(got.status, dict(got.headers), data)
 
     def answer(self, status: int, headers: dict[str, str], data: bytes) -> None:
         if self.state.wrong and len(data) > 100_000:

@@ -4,6 +4,7 @@ import signal
 import threading
 from contextlib import contextmanager
 from time import monotonic, sleep
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -24,6 +25,7 @@ from jeospark.raster.placement import Target
 from jeospark.raster.reader import BandReader
 from jeospark.raster.window import Window
 from jeospark.storage.publish import exists, read_text, write_text_atomic
+from jeospark.storage.upload import rename_patiently
 
 ALL = Window(0, 0, 1024, 1024)
 
@@ -179,3 +181,30 @@ def test_publishing_waits_too(own_eos, using):
             write_text_atomic(href, "there")
         assert read_text(href) == "there"
     assert {path.name for path in (own_eos.data / "new").iterdir()} == {"http.txt", "root.txt"}
+
+
+def test_a_rename_by_xrootds_protocol_whose_answer_was_lost_is_done(eos, using, monkeypatch):
+    client = pytest.importorskip("XRootD.client")
+    using()
+    lost = [(SimpleNamespace(ok=False, errno=0, message="the connection was lost"), None)]
+
+    class Losing(client.FileSystem):
+        def mv(self, *arguments, **options):
+            told = super().mv(*arguments, **options)
+            return lost.pop() if lost else told
+
+    monkeypatch.setattr(client, "FileSystem", Losing)
+    href = f"{eos.root}/eos/jeodpp/lost/a.txt"
+    write_text_atomic(href, "once")
+    assert not lost
+    assert read_text(href) == "once"
+
+
+def test_a_part_that_is_gone_without_a_lost_answer_is_an_error():
+    for answers, there in ((iter(()), 5), (iter([StorageUnreachableError("away")]), 4)):
+
+        def rename(answers=answers):
+            raise next(answers, FileNotFoundError())
+
+        with pytest.raises(FileNotFoundError):
+            rename_patiently(rename, lambda there=there: there, 5, 10)

@@ -86,3 +86,13 @@ def test_files_are_published_read_listed_and_removed(hdfs, using):
     assert not exists(href)
     with pytest.raises(FileNotFoundError):
         read_text(href)
+
+
+def test_a_rename_whose_answer_was_lost_is_done(hdfs, using, open_door):
+    base, page = hdfs
+    with open_door(page) as door:
+        using(http_gates=f"{base}={door.url}", storage_timeout_s="20", storage_patience_s="40")
+        door.lose = 1
+        write_text_atomic(f"{base}/y/a.txt", "once")
+        assert len([path for _, path, _ in door.seen if "op=RENAME" in path]) == 2
+        assert read_text(f"{base}/y/a.txt") == "once"

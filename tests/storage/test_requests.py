@@ -54,3 +54,12 @@ def test_publishing_is_a_put_and_a_move(door, using):
     write_text_atomic(href, "second")
     assert [method for method, _, _ in door.seen] == ["PUT", "MOVE"]
     assert read_bytes(href) == b"second"
+
+
+def test_a_move_whose_answer_was_lost_is_done(door, using):
+    using()
+    href = f"{door.url}/eos/jeodpp/published/lost.json"
+    door.lose = 1
+    write_text_atomic(href, "once")
+    assert [method for method, _, _ in door.seen if method == "MOVE"] == ["MOVE", "MOVE"]
+    assert read_bytes(href) == b"once"

@@ -10,6 +10,7 @@ from jeospark.storage.parts import final_name, is_dead, part_name
 from jeospark.storage.publish import publishing
 from jeospark.storage.scratch import scratch_folder
 from jeospark.storage.sweep import PATIENCE, sweep
+from jeospark.storage.upload import WAITING, local_attempt
 
 BEGIN = """
 import os, sys
@@ -100,6 +101,22 @@ def test_a_scratch_folder_of_a_killed_process_goes_when_the_next_one_is_made(tmp
         assert not left.exists()
         assert sorted(names(tmp_path)) == sorted([own.name, other.name])
     assert names(tmp_path) == []
+
+
+def test_a_result_that_waits_to_be_sent_goes_after_its_process_was_killed(tmp_path):
+    code = (
+        "import os, sys\n"
+        "from pathlib import Path\n"
+        "from jeospark.storage.upload import local_attempt\n"
+        "Path(local_attempt('s3://b/a.tif', sys.argv[1])).write_text('half')\n"
+        "os.kill(os.getpid(), 9)"
+    )
+    assert subprocess.run([sys.executable, "-c", code, str(tmp_path)], check=False).returncode == -9
+    assert [final_name(name) for name in names(tmp_path)] == [f"{WAITING}.tif"]
+    (tmp_path / "other.tif").write_text("")
+    own = local_attempt("s3://b/a.tif", str(tmp_path))
+    assert Path(own).parent == tmp_path
+    assert names(tmp_path) == ["other.tif"]
 
 
 def test_a_folder_that_is_not_there_is_clean(tmp_path):

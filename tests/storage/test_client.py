@@ -1,0 +1,78 @@
+"""The client of HTTP alone, before servers that do one thing."""
+
+import json
+from dataclasses import replace
+from time import sleep
+
+import pytest
+
+from jeospark.errors import (
+    DiskFullError,
+    StorageAnswerError,
+    StorageDeniedError,
+    StorageSlowError,
+    StorageUnreachableError,
+)
+from jeospark.settings import Settings
+from jeospark.storage.http import Client
+
+
+@pytest.fixture
+def client():
+    """One without patience, and with one connection."""
+    return Client(replace(Settings.load({}), storage_timeout_s=1, storage_patience_s=0, storage_connections=1))
+
+
+def test_what_is_sent_may_take_longer_than_a_server_may_be_silent(serve, client, tmp_path):
+    def take(request):
+        left = int(request.headers["Content-Length"])
+        for share in (4, 3, 2, 1):
+            sleep(0.4)
+            left -= len(request.rfile.read(left // share))
+        return 201, b"created"
+
+    (tmp_path / "large").write_bytes(b"x" * (24 << 20))
+    assert client.ask("PUT", serve(take), body=tmp_path / "large").body == b"created"
+
+
+def test_a_crawling_server_keeps_no_connection(serve, client):
+    def crawl(request):
+        request.send_response(200)
+        request.send_header("Content-Length", "100000")
+        request.end_headers()
+        for _ in range(8):
+            request.wfile.write(b"x" * 100)
+            sleep(0.2)
+        request.close_connection = True
+        return 200, b""
+
+    url = serve(crawl)
+    for _ in range(2):
+        with pytest.raises(StorageSlowError):
+            client.ask("GET", url)
+
+
+@pytest.mark.parametrize(
+    ("name", "error"),
+    [
+        ("SafeModeException", StorageUnreachableError),
+        ("RetriableException", StorageUnreachableError),
+        ("StandbyException", StorageUnreachableError),
+        ("DSQuotaExceededException", DiskFullError),
+        ("QuotaByStorageTypeExceededException", DiskFullError),
+        ("FileAlreadyExistsException", StorageAnswerError),
+        ("AccessControlException", StorageDeniedError),
+    ],
+)
+def test_what_hadoop_refuses_is_told_apart(serve, client, name, error):
+    body = json.dumps({"RemoteException": {"exception": name, "message": "the very words"}}).encode()
+    with pytest.raises(error) as caught:
+        client.ask("GET", serve(lambda _: (403, body)))
+    assert type(caught.value) is error
+    assert error is StorageDeniedError or "the very words" in str(caught.value)
+
+
+@pytest.mark.parametrize("body", [b"", b"<html>no</html>", b"[]", b'{"RemoteException": null}'])
+def test_other_refusals_are_denials(serve, client, body):
+    with pytest.raises(StorageDeniedError, match="HTTP 403"):
+        client.ask("GET", serve(lambda _: (403, body)))
