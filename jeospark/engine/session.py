@@ -24,6 +24,14 @@ REQUIRED = {
 }
 """What jeospark relies on, wherever the session comes from."""
 
+JIT = (
+    "-XX:Tier4InvocationThreshold=50000 -XX:Tier4MinInvocationThreshold=6000 -XX:Tier4CompileThreshold=150000 "
+    "-XX:Tier4BackEdgeThreshold=400000"
+)
+"""Ten times HotSpot's: its second compiler would take the workers' cores, for code that runs a few times a job."""
+
+LOGGING = Path(__file__).with_name("log4j2.properties")
+
 LOCAL = {
     "spark.driver.memory": "1g",
     "spark.driver.host": "127.0.0.1",
@@ -31,7 +39,7 @@ LOCAL = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "8",
     # Errors only, from the first line on.
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={Path(__file__).with_name('log4j2.properties')}",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOGGING} {JIT}",
 }
 """What a session that is started from Python, without spark-submit, adds."""
 
