@@ -74,7 +74,7 @@ def _last_key(table: pa.Table, keys: Sequence[str]) -> int:
 def _codes(table: pa.Table, name: str) -> NDArray[np.int64]:
     """Numbers that differ where the values of a key do."""
     values = table.column(name)
-    if not pa.types.is_string(values.type):
+    if pa.types.is_integer(values.type) or pa.types.is_timestamp(values.type):
         return whole(table, name)
     encoded = values.combine_chunks().dictionary_encode()
     codes: NDArray[np.int64] = encoded.indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)

@@ -142,9 +142,9 @@ def _parcels(batch: pa.RecordBatch, profile: Profile, crs: CRS) -> pa.RecordBatc
 
 
 def _ids(country: pa.Array, parcel: pa.Array, year: pa.Array) -> pa.Array:
-    """Ids of parcels; of editions that say their year, each has its own: some number their parcels anew."""
-    texts = [country, year.cast(pa.string()), parcel]
-    return pc.binary_join_element_wise(*texts, ":", null_handling="skip")
+    """Ids of parcels; null without a parcel. Editions that say their year have their own: some number parcels anew."""
+    dated = pc.binary_join_element_wise(country, year.cast(pa.string()), parcel, ":")
+    return pc.coalesce(dated, pc.binary_join_element_wise(country, parcel, ":"))
 
 
 def _text(column: pa.Array) -> pa.Array:
