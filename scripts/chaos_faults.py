@@ -4,6 +4,7 @@ from chaos_assets import assets
 from chaos_disks import events_full, output_full, scratch_full
 from chaos_memory import memory
 from chaos_scene import Fault, Scene
+from chaos_storage import away, hung, killed
 from chaos_twice import elsewhere, twins
 
 __all__ = ["FAULTS", "Fault", "Scene"]
@@ -16,4 +17,7 @@ FAULTS = {
     "twins": Fault(twins, ways=("local", "standalone", "yarn")),
     "elsewhere": Fault(elsewhere),
     "memory": Fault(memory),
+    "killed": Fault(killed),
+    "hung": Fault(hung),
+    "away": Fault(away),
 }

@@ -19,7 +19,7 @@ class Undisturbed:
 
     contents: Mapping[str, bytes]
     seconds: float
-    """From its first file to its end."""
+    """From its first file to the last one of a unit."""
 
 
 def undisturbed(way: Way, job: Job, folder: Path) -> Undisturbed:
@@ -30,10 +30,12 @@ def undisturbed(way: Way, job: Job, folder: Path) -> Undisturbed:
     """
     output = _new(folder / f"whole-{way.name}")
     run = way.submit(job, output)
-    started = first_file(run, output)
+    first_file(run, output)
+    started = time.time()
     if ended(run):
         raise RuntimeError(f"the undisturbed run failed, see {output.with_suffix('.log')}")
-    return Undisturbed(contents=contents(output), seconds=time.monotonic() - started)
+    last = max(path.stat().st_mtime for path in output.rglob("*.tif"))
+    return Undisturbed(contents=contents(output), seconds=last - started)
 
 
 def kill(way: Way, job: Job, folder: Path, whole: Undisturbed, number: int, random: np.random.Generator) -> Row:

@@ -8,11 +8,13 @@ from pathlib import Path
 
 from jeospark.engine.jars import spark_home
 from jeospark.engine.main import FOLDER_VARIABLE
+from jeospark.engine.session import LOGGING
 from jeospark.settings import PREFIX, Settings
 from jeospark.submit.archive import NAME, PYTHON
 
 TAGS = "spark.yarn.tags"
 """Property with the names by which an application is found, apart by commas."""
+DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -77,6 +79,19 @@ def environment_conf(request: Request, archive: str | None, environ: Mapping[str
     # A driver on a node starts in a folder of its own, and with another home.
     own = {**settings, f"{PREFIX}CACHE": cache, FOLDER_VARIABLE: str(Path.cwd()), "PYSPARK_PYTHON": python}
     return {f"spark.yarn.appMasterEnv.{name}": value for name, value in sorted(own.items())}
+
+
+def logging_conf(request: Request, set_already: Mapping[str, str]) -> dict[str, str]:
+    """Errors only, where the driver is here, unless the driver's options say otherwise.
+
+    Args:
+        request: What the user asked for.
+        set_already: Properties of the site, of the profile and of the user.
+    """
+    options = set_already.get(DRIVER_OPTIONS, "")
+    if request.mode != "client" or "log4j" in options:
+        return {}
+    return {DRIVER_OPTIONS: f"{options} -Dlog4j2.configurationFile={LOGGING}".strip()}
 
 
 def line(parts: Sequence[str]) -> str:

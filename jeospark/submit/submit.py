@@ -16,7 +16,7 @@ from jeospark.submit.follow import run_here, run_there
 from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import Forecast, forecast, memory_conf
 from jeospark.submit.profile import read_properties, site_defaults
-from jeospark.submit.request import TAGS, Request, command, environment_conf, line, submit_environment
+from jeospark.submit.request import TAGS, Request, command, environment_conf, line, logging_conf, submit_environment
 
 
 def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
@@ -40,14 +40,16 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
     hadoop = Hadoop() if request.on == "yarn" else None
     if hadoop is not None:
         hadoop.check_queue(request.queue or "default")
-    set_already = {**site_defaults(os.environ.get("SPARK_CONF_DIR")), **read_properties(request.properties)}
+    profile = {**site_defaults(os.environ.get("SPARK_CONF_DIR")), **read_properties(request.properties)}
+    set_already = {**profile, **request.conf}
     known = forecast(request.script, request.arguments)
     place = None if request.on == "local" else _archive(hadoop, archive)
     tag = f"jeospark-{uuid4().hex[:12]}"
     conf = {
-        **_memory(request, known, {**set_already, **request.conf}),
+        **_memory(request, known, set_already),
+        **logging_conf(request, set_already),
         **environment_conf(request, place, os.environ, Settings.load().cache),
-        **({TAGS: ",".join(filter(None, (tag, set_already.get(TAGS))))} if hadoop is not None else {}),
+        **({TAGS: ",".join(filter(None, (tag, profile.get(TAGS))))} if hadoop is not None else {}),
     }
     parts = command(request, conf, place)
     sys.stdout.write(f"{line(parts)}\n")

@@ -7,7 +7,7 @@ from jeospark.errors import ClusterDownError, ProfileError
 from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import forecast, memory_conf
 from jeospark.submit.profile import read_properties, site_defaults
-from jeospark.submit.request import TAGS, Request, command, environment_conf, line
+from jeospark.submit.request import TAGS, Request, command, environment_conf, line, logging_conf
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -33,6 +33,20 @@ def test_the_line_can_be_copied():
 def test_tags_are_joined():
     parts = command(request(conf={TAGS: "mine"}), {TAGS: "ours"}, None)
     assert [part for part in parts if TAGS in part] == [f"{TAGS}=ours,mine"]
+
+
+@pytest.mark.parametrize(
+    ("mode", "given", "wanted"),
+    [
+        ("client", {}, "-Dlog4j2.configurationFile="),
+        ("client", {"spark.driver.extraJavaOptions": "-Xint"}, "-Xint -Dlog4j2.configurationFile="),
+        ("client", {"spark.driver.extraJavaOptions": "-Dlog4j2.configurationFile=/site.xml"}, None),
+        ("cluster", {}, None),
+    ],
+)
+def test_a_driver_that_is_here_says_errors_only(mode, given, wanted):
+    made = logging_conf(request(mode=mode), given).get("spark.driver.extraJavaOptions")
+    assert made is None if wanted is None else made.startswith(wanted)
 
 
 def test_sparks_own_cluster_counts_cores():
