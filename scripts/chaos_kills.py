@@ -52,8 +52,10 @@ def kill(way: Way, job: Job, folder: Path, whole: Undisturbed, number: int, rand
     role = ROLES[way.name][number % len(ROLES[way.name])]
     output = _new(folder / f"kill-{way.name}-{number}")
     run = way.submit(job, output)
-    moment = float(random.uniform(0, whole.seconds))
-    victim = _struck(way, run, role, first_file(run, output) + moment, random)
+    started = first_file(run, output)
+    _await_moment(run, output, whole, random)
+    moment = time.monotonic() - started
+    victim = _struck(way, run, role, random)
     before = marks(output)
     code = ended(run)
     ending = f"exit {code}" + ("" if code else f" ({told(last_attempt(output))})")
@@ -76,9 +78,18 @@ def kill(way: Way, job: Job, folder: Path, whole: Undisturbed, number: int, rand
     return Row(way=way.name, fault=f"kill {role}", what=what, broken=tuple(broken))
 
 
-def _struck(way: Way, run: "Popen[str]", role: str, moment: float, random: np.random.Generator) -> str | None:
-    """Kill a process at a moment, or as soon as there is one; tells which, None where the run had ended."""
-    time.sleep(max(moment - time.monotonic(), 0))
+def _await_moment(run: "Popen[str]", output: Path, whole: Undisturbed, random: np.random.Generator) -> None:
+    """Wait for some time, or for some units: these come all at once after a long start."""
+    if random.integers(2):
+        time.sleep(random.uniform(0, whole.seconds))
+        return
+    units = int(random.integers(1, len(whole.contents) // 3))
+    while run.poll() is None and len(marks(output)) < units:
+        time.sleep(0.01)
+
+
+def _struck(way: Way, run: "Popen[str]", role: str, random: np.random.Generator) -> str | None:
+    """Kill a process as soon as there is one; tells which, None where the run had ended."""
     victim = None
     while victim is None and run.poll() is None:
         victim = killed(way, run, role, random)
