@@ -1,10 +1,14 @@
-"""Points as a raster of their density: `spark-submit jobs/density.py POINTS --grid GRID --output FOLDER`."""
+"""Points as a raster of their density.
+
+`spark-submit --properties-file conf/sql.conf jobs/density.py POINTS --grid GRID --output FOLDER`
+"""
 
 import argparse
 import sys
 from datetime import UTC, datetime
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, functions
 
 from jeospark.engine.main import enter_folder
@@ -46,8 +50,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, int]:
     check_writable(str(folder.parent))
     spark = sedona_session("jeospark density")
     try:
-        points = read_layer(spark, path)
-        points = points.where(arguments.where) if arguments.where else points
+        points = chosen(read_layer(spark, path), arguments.where)
         rows = publish(points, grid, str(folder), arguments)
     finally:
         spark.stop()
@@ -56,6 +59,19 @@ def run(arguments: argparse.Namespace) -> tuple[str, int]:
     lines = [f"failed     {row['tile']} with {row['total']:,.0f} {what}: {row['error']}" for row in failed]
     told = [f"{len(done)} rasters, {total:,.0f} {what} in their pixels", f"results    {folder}", *lines]
     return "\n".join(told), len(failed)
+
+
+def chosen(points: DataFrame, where: str | None) -> DataFrame:
+    """The points that meet a condition of SQL; all without one.
+
+    Raises:
+        FeedError: The condition is wrong.
+    """
+    try:
+        return points.where(where) if where else points
+    except AnalysisException as error:
+        what = f"the condition is wrong ({' '.join(str(error).split())[:300]})"
+        raise FeedError(what, where=str(where), remedy=f"There are {', '.join(points.columns)}.") from error
 
 
 def publish(points: DataFrame, grid: Grid, folder: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:

@@ -1,4 +1,7 @@
-"""A layer with what it meets of another: `spark-submit jobs/join.py LEFT RIGHT --output FOLDER`."""
+"""A layer with what it meets of another.
+
+`spark-submit --properties-file conf/sql.conf jobs/join.py LEFT RIGHT --output FOLDER`
+"""
 
 import argparse
 import sys

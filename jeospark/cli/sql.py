@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import click
 
 from jeospark.cli import options
-from jeospark.errors import FormatError
+from jeospark.errors import FormatError, SqlError
 
 if TYPE_CHECKING:
     from jeospark.sql.answer import Answer
@@ -83,7 +83,10 @@ def _text(query: str | None, script: str | None) -> str | None:
         raise click.UsageError("give a query or --file, not both")
     if query is None and script is None:
         return None if sys.stdin.isatty() else sys.stdin.read()
-    return query if script is None else Path(script).read_text(encoding="utf-8")
+    try:
+        return query if script is None else Path(script).read_text(encoding="utf-8")
+    except UnicodeDecodeError as error:
+        raise SqlError("it is no UTF-8 text", where=str(script), remedy="Save it in UTF-8.") from error
 
 
 def _checked(output: str | None, kind: str | None, crs: str | None) -> str | None:

@@ -91,7 +91,8 @@ def locate(dataset: DatasetReader, source: Source) -> Placement:
 
     Raises:
         NoCrsError: Neither names a CRS.
-        NotRectifiedError: Rotated, sheared, placed by ground control points only, or not placed at all.
+        NotRectifiedError: Rotated, sheared, placed by ground control points only, not placed at all, or with longitudes
+            of 0 to 360.
     """
     transform = _transform(dataset, source)
     crs = dataset.crs
@@ -105,10 +106,22 @@ def locate(dataset: DatasetReader, source: Source) -> Placement:
             remedy="Assign one with `gdal_edit.py -a_srs`, or declare `proj:code` in its STAC item.",
         )
     rows, cols = dataset.shape
+    _check_longitudes(crs, transform, cols, source)
     flipped = transform.e > 0
     if flipped:
         transform = transform @ Affine.translation(0, rows) @ Affine.scale(1, -1)
     return Placement(crs=crs, transform=transform, shape=(rows, cols), flipped=flipped)
+
+
+def _check_longitudes(crs: CRS, transform: Affine, cols: int, source: Source) -> None:
+    """Longitudes of 0 to 360 would meet half of the world only: places have those of -180 to 180."""
+    west, east = transform.c, transform.c + cols * transform.a
+    if crs.is_geographic and east - west > 180 and east > 180 + transform.a:
+        raise NotRectifiedError(
+            f"the raster's longitudes run from {west:g} to {east:g}",
+            where=source.href,
+            remedy="Bring them into -180 to 180, with `gdalwarp -t_srs EPSG:4326 -te -180 -90 180 90`.",
+        )
 
 
 @lru_cache(maxsize=256)

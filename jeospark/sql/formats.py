@@ -7,18 +7,21 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 import pyogrio
 import shapely
-from pyogrio.errors import DataSourceError, FeatureError, FieldError, GeometryError
+from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError
 from pyproj import CRS
 
 from jeospark.errors import CrsUnknownError, FormatError
 from jeospark.sql.answer import EXTENSION, WKB, Answer
 from jeospark.sql.crs import parse_crs, same_crs
 from jeospark.storage.publish import check_writable, publish
+from jeospark.vector.crs import NO_CODE
 
 SUFFIXES = {
     ".txt": "table", ".csv": "csv", ".geojson": "geojson", ".json": "geojson", ".parquet": "geoparquet",
@@ -66,7 +69,7 @@ def write(answer: Answer, path: str, kind: str | None = None, crs: str | None = 
         part = str(Path(folder, target.name))
         try:
             writer(answer, part, crs)
-        except (pa.ArrowException, DataSourceError, FeatureError, FieldError, GeometryError) as error:
+        except (pa.ArrowException, DataLayerError, DataSourceError, FeatureError, FieldError, GeometryError) as error:
             what = f"the answer cannot be written: {str(error).splitlines()[0]}"
             raise FormatError(what, where=path, remedy="Cast the column, or choose another format.") from error
         publish(part, str(target))
@@ -100,7 +103,7 @@ def _geo_column(answer: Answer, name: str, crs: str | None) -> dict[str, Any]:
     """What GeoParquet 1.1 says of a column; an unknown CRS is null, as absent would mean OGC:CRS84."""
     shapes = _shapes(answer, name)
     known = answer.crs(name, crs)
-    bounds = shapely.total_bounds(shapes)
+    bounds = shapely.total_bounds(shapes) if len(shapes) else np.full(4, np.nan)
     return {
         "encoding": "WKB",
         "crs": known and known.to_json_dict(),
@@ -130,12 +133,19 @@ def _write_gpkg(answer: Answer, path: str, crs: str | None) -> None:
 
 
 def _write_ogr(answer: Answer, name: str, path: str, driver: str, crs: str | None, options: dict[str, str]) -> None:
-    types = _geometry_types(_shapes(answer, name))
+    shapes, table = _shapes(answer, name), plain(answer, geometries=True)
+    types = _geometry_types(shapes)
+    if driver == "GeoJSON":
+        # It has no empty points.
+        empty = shapely.is_empty(shapes) & (shapely.get_type_id(shapes) == 0)
+        place = table.schema.get_field_index(name)
+        bare = pc.if_else(pa.array(empty), pa.scalar(None, table.column(place).type), table.column(place))
+        table = table.set_column(place, table.schema.field(place), bare)
     with warnings.catch_warnings():
         # Without a CRS there is no geometry either: `_one_geometry` has seen to that.
         warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
         pyogrio.write_arrow(
-            plain(answer, geometries=True),
+            table,
             path,
             driver=driver,
             layer=Path(path).stem,
@@ -157,7 +167,7 @@ def _one_geometry(answer: Answer, kind: str, crs: str | None) -> tuple[str, CRS 
         raise CrsUnknownError(
             f"the geometries have no CRS, and a {kind} needs one",
             where=name,
-            remedy="Say which with --crs, or in the query with ST_SetSRID(geometry, code).",
+            remedy=f"Say which with --crs, or in the query with ST_SetSRID(geometry, code). {NO_CODE}",
         )
     return name, known
 

@@ -2,7 +2,8 @@
 
 A statement is looked at twice. Parsed, before anything is opened: it must be a query (or a view over one), call no
 method of Java, run no script, and name no file outside. Analysed, before it runs: each relation must be of a kind whose
-files are known, and those must lie inside.
+files are known, and those must lie inside. What a command explains, describes or keeps as a view is looked at likewise
+before the command is done.
 """
 
 from collections.abc import Iterator
@@ -12,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import ForbiddenError
-from jeospark.sql.tree import PLAN, class_of, is_a, leaves, nodes, sequence
+from jeospark.sql.tree import PLAN, class_of, held, is_a, leaves, nodes, sequence
 from jeospark.storage.roots import VARIABLE, Roots
 
 QUERIES = frozenset(
@@ -48,7 +49,11 @@ MEMORY = frozenset(
 PYTHON = frozenset({"PythonTable"})
 """Data sources in Python; each checks what it opens."""
 
+FILE_OPTIONS = ("path", "url")
+"""Words in the names of a relation's options that name further files."""
+GLOB = frozenset("*?[{")
 _LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
+COMMAND = f"{_LOGICAL}.Command"
 _DATASOURCES = "org.apache.spark.sql.execution.datasources"
 
 
@@ -68,6 +73,11 @@ def check_parsed(spark: SparkSession, statement: str, roots: Roots) -> None:
         for node in nodes(spark, plan):
             _check_kind(spark, node)
             _check_names(spark, node, roots)
+        if (query := held(plan)) is not None:
+            if is_a(spark, query, COMMAND):
+                raise _forbidden("a command inside another is not allowed where roots are set")
+            rows = spark._jvm.org.apache.spark.sql.classic.Dataset.ofRows  # type: ignore[union-attr]  # noqa: SLF001
+            check_analysed(DataFrame(rows(spark._jsparkSession, query), spark), roots)  # noqa: SLF001
 
 
 def _check_kind(spark: SparkSession, node: Any) -> None:
@@ -89,6 +99,23 @@ def _check_names(spark: SparkSession, node: Any, roots: Roots) -> None:
         *qualifiers, named = sequence(node.multipartIdentifier())
         if qualifiers and not spark.catalog.databaseExists(".".join(qualifiers)):
             roots.check_pattern(named)
+            for path in _matches(spark, named):
+                roots.check(path)
+    if kind == "UnresolvedRelation":
+        for option in sequence(node.options().keySet()):
+            if any(word in option.lower() for word in FILE_OPTIONS):
+                raise _forbidden(f"the option {option} is not allowed where roots are set")
+
+
+def _matches(spark: SparkSession, pattern: str) -> Iterator[str]:
+    """What a pattern of file names leads to: links among them may lead outside."""
+    if GLOB.isdisjoint(pattern):
+        return
+    path = spark._jvm.org.apache.hadoop.fs.Path(pattern)  # type: ignore[union-attr]  # noqa: SLF001
+    system = path.getFileSystem(spark._jsc.hadoopConfiguration())  # noqa: SLF001
+    for status in system.globStatus(path) or ():
+        uri = status.getPath().toUri()
+        yield _place(uri.getScheme(), uri.getPath())
 
 
 def check_analysed(answer: DataFrame, roots: Roots) -> None:
@@ -98,7 +125,7 @@ def check_analysed(answer: DataFrame, roots: Roots) -> None:
         ForbiddenError: One of them has files outside, or is of a kind whose files are not known.
     """
     spark, plan = answer.sparkSession, answer._jdf.queryExecution().analyzed()  # noqa: SLF001
-    if roots and not is_a(spark, plan, f"{_LOGICAL}.Command"):
+    if roots and not is_a(spark, plan, COMMAND):
         for relation in leaves(plan):
             for path in _files(spark, relation):
                 roots.check(path)

@@ -48,7 +48,12 @@ def _run(line: str, cell: str) -> tuple[str | None, Answer]:
     parser.add_argument("--catalog")
     parser.add_argument("--max-rows", type=int)
     parser.add_argument("--timeout", type=float)
-    given = parser.parse_args(shlex.split(line))
+    try:
+        given = parser.parse_args(shlex.split(line))
+    except ValueError as error:
+        parser.error(f"{str(error).lower()} in the line of the magic")
+    if any(limit is not None and limit <= 0 for limit in (given.max_rows, given.timeout)):
+        parser.error("--max-rows and --timeout are more than 0")
     if given.name is not None and not given.name.isidentifier():
         parser.error(f"'{given.name}' is no name of a variable")
     limits = Limits(rows=given.max_rows, seconds=given.timeout)

@@ -11,7 +11,7 @@ from pyspark.errors import ParseException, PySparkException
 from pyspark.sql import SparkSession
 from sedona.spark.sql import st_aggregates, st_constructors, st_functions, st_predicates
 
-from jeospark.errors import SqlError
+from jeospark.errors import ForbiddenError, SqlError
 from jeospark.sql.statements import Statement
 
 _POSITION = re.compile(r"\(line (\d+), pos (\d+)\)")
@@ -38,10 +38,13 @@ def told(spark: SparkSession, statement: Statement) -> Iterator[None]:
 
     Raises:
         SqlError: Spark cannot answer.
+        ForbiddenError: What Python opened for it lies outside the allowed roots.
     """
     try:
         yield
     except (PySparkException, Py4JJavaError) as error:
+        if (refused := re.search(rf"\b{ForbiddenError.__name__}: (.+)", str(error))) is not None:
+            raise ForbiddenError(refused[1].rstrip(".")) from None
         raise explained(spark, statement, error) from None
 
 

@@ -1,6 +1,7 @@
 """The one list of what a session of SQL gets."""
 
 from collections.abc import Callable, Iterable, Sequence
+from weakref import WeakKeyDictionary
 
 from pyspark.sql import SparkSession
 
@@ -25,6 +26,8 @@ def _chip_functions(spark: SparkSession, _catalog: str) -> None:
 
 EXTRAS: tuple[Extra, ...] = (register_pixels, register_zonal, _chip_functions)
 """What sessions get beside tables; each checks `Roots` itself before it opens a file."""
+_HELD: WeakKeyDictionary[SparkSession, frozenset[str]] = WeakKeyDictionary()
+"""Names of the tables that `register` has made known to a session."""
 
 
 def tables(catalog: str, outputs: Sequence[str] = ()) -> list[Table]:
@@ -61,15 +64,19 @@ def check_names(found: Iterable[Table]) -> None:
 
 
 def register(spark: SparkSession, found: Iterable[Table], catalog: str) -> None:
-    """Make tables and extras known to a session, in place of those of the same name; no job runs.
+    """Make tables and extras known to a session, in place of those of another catalogue; no job runs.
 
     Args:
         spark: A session with Sedona.
         found: See `tables`.
         catalog: Folder of the catalogue.
     """
-    for statement in session_statements(found):
+    held = list(found)
+    for name in _HELD.get(spark, frozenset()) - {table.name for table in held}:
+        spark.catalog.dropTempView(name)
+    for statement in session_statements(held):
         spark.sql(statement)
+    _HELD[spark] = frozenset(table.name for table in held)
     register_extras(spark, catalog)
 
 

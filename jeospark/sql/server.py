@@ -17,7 +17,7 @@ from typing import Any
 from pyspark.sql import SparkSession
 
 from jeospark.engine.jars import sedona_jars
-from jeospark.errors import ForbiddenError
+from jeospark.errors import ForbiddenError, JeosparkError
 from jeospark.settings import Settings
 from jeospark.sql.problems import names_of
 from jeospark.sql.registry import register_extras, tables
@@ -122,7 +122,10 @@ def main() -> None:
             "spark.sql.warehouse.dir": f"{folder}/warehouse",
             "spark.hadoop.hive.exec.scratchdir": f"{folder}/hive",
         }
-        spark = start(given.kind, given.port or PORTS[given.kind], catalog, config)
+        try:
+            spark = start(given.kind, given.port or PORTS[given.kind], catalog, config)
+        except JeosparkError as error:
+            sys.exit(f"{type(error).__name__}: {error}")
         # What scripts/sql-server.sh waits for: ports are open before the tables are there.
         sys.stdout.write(f"{READY}\n")
         sys.stdout.flush()

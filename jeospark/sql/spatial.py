@@ -28,9 +28,9 @@ _FUNCTIONS = "org.apache.spark.sql.sedona_sql.expressions."
 def with_index(frame: DataFrame) -> DataFrame:
     """The same rows, by a plan in which Sedona finds its joins.
 
-    A filter by a subquery of one row at most becomes a join with it. An outer join broadcasts the side that may stay
-    without a partner, where it is small; where the side that is kept is small, it is numbered, joined by the index, and
-    joined again by the number with what was found.
+    A filter by a subquery of one row at most becomes a join with it. An outer join broadcasts the smaller side, where
+    it is small: where that is the side that is kept, it is numbered, joined by the index, and joined again by the
+    number with what was found.
 
     Args:
         frame: A query that has not run.
@@ -110,10 +110,14 @@ class _Planner:
         for each in filter(spatial, conjuncts(condition)):
             condition = self._swapped(condition, each, self._guarded(each))
         kept, other = (node.left(), node.right()) if kind == "LeftOuter" else (node.right(), node.left())
-        if measure(self.frame(other)).small:
+        ours, theirs = measure(self.frame(kept)), measure(self.frame(other))
+        # The index is made of the smaller side: each row of the other looks into it.
+        if ours.small and (not theirs.small or ours.rows < theirs.rows):
+            return self._numbered(node, kept, other, condition)
+        if theirs.small:
             sides = (kept, self._hinted(other))
             return self._join(*(sides if kind == "LeftOuter" else sides[::-1]), kind, condition)
-        return self._numbered(node, kept, other, condition) if measure(self.frame(kept)).small else node
+        return node
 
     def _outer_by_place(self, node: Any) -> bool:
         """True where only the place tells partners, without a hint, and each side can be measured by itself."""

@@ -31,10 +31,19 @@ def _below(spark: SparkSession, node: Any) -> Iterator[Any]:
     if is_a(spark, node, PLAN):
         yield from sequence(node.innerChildren())
         yield from sequence(node.expressions())
-        if (held := _HOLDERS.get(class_of(node))) is not None:
-            yield getattr(node, held)()
+        if (plan := held(node)) is not None:
+            yield plan
+        if class_of(node) == "WithWindowDefinition":
+            # They are in a map, where no walk of Spark's own finds them.
+            yield from sequence(node.windowDefinitions().values())
     elif is_a(spark, node, _PLAN_EXPRESSION):
         yield node.plan()
+
+
+def held(node: Any) -> Any | None:
+    """The plan that a command holds; None for what holds none."""
+    name = _HOLDERS.get(class_of(node))
+    return None if name is None else getattr(node, name)()
 
 
 def leaves(plan: Any) -> Iterator[Any]:

@@ -117,8 +117,10 @@ def _run(unit: Unit, orders: Orders, base: Outcome) -> Outcome:
             return replace(_make(unit, orders, base), rejects=rejects)
         except BadAssetError as error:
             rejects = (*rejects, error.reject)
-            # A server that is away tells nothing of the asset: no result goes without it for that.
-            if not orders.skip_bad_assets or isinstance(error.__cause__, StorageError):
+            # A server that is away tells nothing of this asset, nor of the others: each would be waited for as long.
+            if isinstance(error.__cause__, StorageError):
+                return _rejected(base, rejects)
+            if not orders.skip_bad_assets:
                 return _rejected(base, (*rejects, *_others(unit, orders, error.reject)))
             left = tuple(item for item in unit.items if item.item_id != error.reject.item_id)
             unit = replace(unit, items=left)
@@ -211,6 +213,8 @@ def _others(unit: Unit, orders: Orders, known: Reject) -> Iterator[Reject]:
                 except BadAssetError as error:
                     if error.reject != known:
                         yield error.reject
+                    if isinstance(error.__cause__, StorageError):
+                        return
 
 
 def _rejected(base: Outcome, rejects: tuple[Reject, ...]) -> Outcome:

@@ -15,6 +15,8 @@ from pyproj.transformer import TransformerGroup
 from jeospark.errors import LayerCrsError, TransformError
 
 CRS84 = "OGC:CRS84"
+NO_CODE = "If it is a layer whose CRS has no code, add that layer once more with --to-crs instead."
+"""What to do about a CRS that a geometry cannot name."""
 _WGS84_CODES = frozenset({"OGC:CRS84", "EPSG:4326"})
 
 

@@ -1,6 +1,6 @@
 """What is asked of two layers most often: features within zones, sums by zone, parts, and unions."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Literal
 
 from pyspark.sql import Column, DataFrame
@@ -104,7 +104,8 @@ def summary_by_zone(
         broadcast: See `explain_join`.
 
     Raises:
-        ArgumentError: A function is unknown, or see `within`.
+        ArgumentError: A function is unknown, zones share an id or have none, a result has the name of one of their
+            columns, or see `within`.
         LayerCrsError: See `join`.
         VectorError: See `join`.
     """
@@ -113,6 +114,7 @@ def summary_by_zone(
     if unknown:
         raise ArgumentError(f"no function '{unknown[0]}'", remedy=f"Known: {', '.join(FUNCTIONS)}.")
     needed = sorted({name for _, name in wanted.values() if name != "*"} | ({feature_id} if feature_id else set()))
+    _check_zones(zones, zone_id, wanted)
     place = geometry_column(features, None, "features")
     # The zone's id gets a name that no feature has.
     slim = zones.withColumn("__zone_id", column(zone_id))
@@ -124,6 +126,19 @@ def summary_by_zone(
     joined = zones.join(sums, column(zone_id) == F.col("__zone_id"), "left").drop("__zone_id")
     zero = [name for name, (function, _) in wanted.items() if function in _COUNTS]
     return joined.withColumns({name: F.coalesce(column(name), F.lit(0)) for name in zero})
+
+
+def _check_zones(zones: DataFrame, zone_id: str, results: Iterable[str]) -> None:
+    taken = sorted({name.lower() for name in zones.columns} & {name.lower() for name in results})
+    if taken:
+        remedy = "Rename it in the zones, or choose another name for the result."
+        raise ArgumentError(f"the zones have a column '{taken[0]}' already", remedy=remedy)
+    counts = zones.groupBy(column(zone_id).alias("id")).count()
+    shared = counts.where("id IS NULL OR count > 1").limit(1).collect()
+    if shared:
+        which = "has none" if shared[0]["id"] is None else f"shares '{shared[0]['id']}' with another"
+        remedy = "Choose a column that identifies a zone, or leave such zones out."
+        raise ArgumentError(f"'{zone_id}' does not identify the zones: one {which}", remedy=remedy)
 
 
 def _aggregate(function: str, name: str) -> Column:

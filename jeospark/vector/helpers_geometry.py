@@ -14,7 +14,7 @@ from pyspark.sql import functions as F
 from sedona.spark.sql.types import GeometryType
 
 from jeospark.errors import LayerCrsError, VectorError
-from jeospark.vector.crs import CRS84, same_crs, transform_points
+from jeospark.vector.crs import CRS84, NO_CODE, same_crs, transform_points
 
 Geometries = NDArray[np.object_]
 
@@ -80,7 +80,7 @@ def srid_of(frame: DataFrame, name: str, layer: str, *, all_rows: bool = False) 
         remedy = "Transform its parts to one CRS with ST_Transform."
         raise LayerCrsError(f"the {layer} have geometries of SRID {found}", where=layer, remedy=remedy)
     if found == [0]:
-        remedy = "Say what their coordinates are: ST_SetSRID(geometry, 4326) for longitude, latitude."
+        remedy = f"Say what their coordinates are: ST_SetSRID(geometry, 4326) for longitude, latitude. {NO_CODE}"
         raise LayerCrsError(f"the geometries of the {layer} have no CRS", where=layer, remedy=remedy)
     return found[0] if found else 0
 

@@ -121,6 +121,7 @@ class Preparation:
         found = wkb.scan(column)
         damaged = np.flatnonzero(found.flags & wkb.DAMAGED)
         if damaged.size:
+            self._refuse_curves(column[int(damaged[0])].as_py(), int(damaged[0]))
             raise VectorSourceError(
                 f"{damaged.size} geometries are no WKB, the first in row {self._row + int(damaged[0]) + 1}",
                 where=self._orders.where,
@@ -139,6 +140,14 @@ class Preparation:
         odd &= ~empty
         shapes[odd] = plain_wkb(self._shapes(shapes[odd]))
         return _scanned(shapes)
+
+    def _refuse_curves(self, geometry: bytes, row: int) -> None:
+        if wkb.is_curved(geometry):
+            raise VectorSourceError(
+                f"the geometry in row {self._row + row + 1} is curved, and layers are of straight lines",
+                where=self._orders.where,
+                remedy="Make it straight with `ogr2ogr -nlt CONVERT_TO_LINEAR`.",
+            )
 
     def _shapes(self, pieces: npt.NDArray[np.object_]) -> npt.NDArray[np.object_]:
         try:

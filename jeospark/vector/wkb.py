@@ -64,6 +64,14 @@ def scan(column: pa.BinaryArray) -> Scan:
     return found
 
 
+def is_curved(geometry: bytes) -> bool:
+    """True for the types of ISO 13249-3 that have arcs, or may have: CircularString to MultiSurface, Curve, Surface."""
+    if len(geometry) < 5:
+        return False
+    code = int.from_bytes(geometry[1:5], "little" if geometry[0] else "big") & 0x0FFFFFFF
+    return code % 1000 in {8, 9, 10, 11, 12, 13, 14}
+
+
 def binary_buffers(column: pa.BinaryArray) -> tuple[npt.NDArray[np.int32], npt.NDArray[np.uint8]]:
     """Offsets, (n + 1), and bytes of a binary column, without a copy."""
     _, offsets, data = column.buffers()

@@ -1,5 +1,6 @@
 import json
 
+import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pyogrio
@@ -65,6 +66,21 @@ def test_geojson_is_in_degrees_only(tmp_path):
     with pytest.raises(FormatError, match="not EPSG:3035"):
         write(answer(), str(path))
     assert json.loads(path.read_text()) == document
+
+
+def test_geojson_has_no_empty_points(tmp_path):
+    path = tmp_path / "a.geojson"
+    write(answer(np.array([shapely.Point(), shapely.Point(1, 2)]), 4326), str(path))
+    found = [each["geometry"] for each in json.loads(path.read_text())["features"]]
+    assert found == [None, {"type": "Point", "coordinates": [1.0, 2.0]}]
+
+
+@pytest.mark.parametrize("suffix", ["parquet", "gpkg", "geojson", "arrow", "csv"])
+def test_answers_without_rows(tmp_path, suffix):
+    path = tmp_path / f"a.{suffix}"
+    whole = answer(DEGREES, 4326)
+    write(answer_of(whole.table.slice(0, 0), ("place",)), str(path))
+    assert path.exists()
 
 
 def test_geoparquet(tmp_path):

@@ -4,7 +4,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from jeospark.errors import ForbiddenError, SettingError, SqlError
+from jeospark.errors import ForbiddenError, SettingError
 from jeospark.settings import Settings
 from jeospark.sql import ask, session
 from jeospark.storage.roots import Roots
@@ -72,6 +72,8 @@ SHAPES = [
     "CREATE OR REPLACE TEMPORARY VIEW v AS SELECT * FROM {0}",
     "SELECT (SELECT count(*) FROM {0}) FROM items",
     "SELECT * FROM zonal_stats(TABLE(SELECT n, ST_Point(1, 1) AS g FROM {0}), 's2')",
+    "SELECT row_number() OVER w FROM items WINDOW w AS (ORDER BY (SELECT count(*) FROM {0}))",
+    "DESCRIBE QUERY SELECT * FROM {0}",
 ]
 
 
@@ -111,6 +113,12 @@ def test_no_query_hides_a_file_outside(fenced, folder, shape):
         "CREATE TEMPORARY FUNCTION f AS 'java.lang.String'",
         "SELECT reflect('java.lang.System', 'getenv', 'HOME')",
         "SELECT java_method('java.lang.System', 'getenv', 'HOME')",
+        "SELECT row_number() OVER w FROM items WINDOW w AS (ORDER BY reflect('java.lang.System', 'getenv', 'HOME'))",
+        "SELECT * FROM csv.`{in}/a.txt` WITH (path = '{out}/a.txt')",
+        "DESCRIBE QUERY SELECT * FROM csv.`{in}/a.txt` WITH (PATH = '{out}/a.txt')",
+        "DESCRIBE QUERY SELECT * FROM parquet.`{in}/l*.parquet`",
+        "EXPLAIN EXTENDED SELECT * FROM parquet.`{in}/mixed`",
+        "EXPLAIN CREATE TEMPORARY VIEW x AS SELECT 1",
         "SELECT ST_GeomFromGML('<!DOCTYPE a [<!ENTITY e SYSTEM \"file://{out}/a.txt\">]><a>&e;</a>')",
         "SELECT ST_GeomFromKML('<!DOCTYPE a [<!ENTITY e SYSTEM \"file://{out}/a.txt\">]><a>&e;</a>')",
         "SELECT from_xml('<a/>', 'b INT', map('rowValidationXSDPath', '{out}/a.txt'))",
@@ -131,7 +139,7 @@ def test_no_query_hides_a_file_outside(fenced, folder, shape):
 )
 def test_nothing_but_queries(fenced, folder, statement):
     with pytest.raises(ForbiddenError, match="allowed"):
-        ask(statement.format(out=folder / "out"), spark=fenced)
+        ask(statement.format(**{"in": folder / "in", "out": folder / "out"}), spark=fenced)
     assert not (folder / "out" / "new").exists()
 
 
@@ -139,7 +147,7 @@ def test_nothing_but_queries(fenced, folder, statement):
 @pytest.mark.parametrize("call", ["pixels('{out}/r.json')", "zonal_stats(TABLE(zones), '{out}/r.json')",
                                   "pixels('s2', catalog => '{out}')"])  # fmt: skip
 def test_functions_open_nothing_outside(fenced, folder, call):
-    with pytest.raises(SqlError, match="outside the allowed roots"):
+    with pytest.raises(ForbiddenError, match="outside the allowed roots"):
         ask(f"SELECT * FROM {call.format(out=folder / 'out')}", spark=fenced)
 
 

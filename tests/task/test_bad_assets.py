@@ -2,6 +2,7 @@
 
 import os
 import resource
+import socket
 import subprocess
 import sys
 from dataclasses import replace
@@ -171,6 +172,22 @@ def test_all_that_cannot_be_opened_are_listed_at_once(world, items, ndvi_recipe)
         ("i1", "B08", "AssetUnreadableError"),
     }
     assert len(outcome.rejects) == 3
+
+
+@pytest.mark.parametrize("skipping", [True, False])
+def test_a_server_that_is_away_is_waited_for_once_a_unit(world, items, ndvi_recipe, skipping):
+    with socket.socket() as taken:
+        # Nobody answers there.
+        taken.bind(("127.0.0.1", 0))
+        away = f"http://127.0.0.1:{taken.getsockname()[1]}"
+        moved = [
+            replace(item, sources=tuple(replace(each, href=f"{away}{each.href}") for each in item.sources))
+            for item in items
+        ]
+        unit, options = world.unit(moved, (128, 128)), {"skip_bad_assets": skipping, "storage_patience_s": 1}
+        outcome = world.outcome(unit, ndvi_recipe(), **options)
+    assert (outcome.status, outcome.error) == ("failed", "StorageUnreachableError")
+    assert [each.item_id for each in outcome.rejects] == ["i0"]
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])

@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import struct
 import zipfile
 from pathlib import Path
 
@@ -211,6 +212,54 @@ def test_texts_that_are_no_points_are_named(layers, tmp_path):
     path.write_text("a,b\n1,2\n3\n")
     with pytest.raises(VectorSourceError, match="cut short"):
         layers.add("q", Request(href=str(path), x="a", y="b", crs="EPSG:4326"))
+
+
+def test_a_text_without_rows_is_an_empty_layer(layers, tmp_path):
+    path = tmp_path / "none.csv"
+    path.write_text("n,lon,lat\n")
+    assert layers.add("n", Request(href=str(path), x="lon", y="lat", crs="EPSG:4326")).features == 0
+
+
+@pytest.mark.parametrize("begin", ["", "\x1e"])
+def test_sequences_that_are_cut_short(layers, tmp_path, begin):
+    path = tmp_path / "some.geojsonl"
+    one = '{"type":"Feature","properties":{"n":1},"geometry":{"type":"LineString","coordinates":[[1,2],[3,4],[5,6]]}}'
+    path.write_text(f"{begin}{one}\n" * 3)
+    assert layers.add("whole", Request(href=str(path))).features == 3
+    path.write_text(f"{begin}{one}\n" * 2 + begin + one[:-20])
+    with pytest.raises(VectorSourceError, match="cut short: its last record, number 3"):
+        layers.add("cut", Request(href=str(path)))
+    path.write_text(f"{begin}{one}\n" + f"{begin}{one[:40]}\n" + f"{begin}{one}\n")
+    with pytest.raises(VectorSourceError, match="cut short: 2 of 3"):
+        layers.add("cut", Request(href=str(path)))
+
+
+@pytest.mark.parametrize(("name", "right"), [("nonsense", False), ("urn:ogc:def:crs:OGC:1.3:CRS84", True),
+                                             ("EPSG:4326", True)])  # fmt: skip
+def test_a_crs_member_that_nobody_knows_is_refused(layers, tmp_path, name, right):
+    path = tmp_path / "named.geojson"
+    feature = '{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}'
+    crs = f'"crs":{{"type":"name","properties":{{"name":"{name}"}}}}'
+    path.write_text(f'{{"type":"FeatureCollection",{crs},"features":[{feature}]}}')
+    if right:
+        assert layers.add("named", Request(href=str(path))).features == 1
+    else:
+        with pytest.raises(LayerCrsError, match="nonsense"):
+            layers.add("named", Request(href=str(path)))
+        assert layers.add("named", Request(href=str(path), crs="EPSG:3035")).features == 1
+
+
+def test_curves_are_named(layers, tmp_path):
+    path = tmp_path / "arc.csv"
+    path.write_text('n;shape\n1;"CIRCULARSTRING (0 0, 1 1, 2 0)"\n')
+    with pytest.raises(VectorSourceError, match="curves"):
+        layers.add("arc", Request(href=str(path), wkt="shape", crs="EPSG:3035"))
+    table = pa.table({"geometry": pa.array([struct.pack("<BII6d", 1, 8, 3, 0, 0, 1, 1, 2, 0)], pa.binary())})
+    geo = {"version": "1.0.0", "primary_column": "geometry"}
+    geo["columns"] = {"geometry": {"encoding": "WKB", "geometry_types": []}}
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / "arc.parquet")
+    with pytest.raises(VectorSourceError, match=r"curved.*CONVERT_TO_LINEAR"):
+        layers.add("arc", Request(href=str(tmp_path / "arc.parquet"), crs="EPSG:3035"))
 
 
 def test_well_known_text(layers, rows, tmp_path):

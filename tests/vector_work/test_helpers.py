@@ -52,6 +52,12 @@ def test_zones_are_summed_up_empty_ones_too(points, zones, rows):
     assert rows(once, "zone", "count") == [("a", 2), ("b", 1), ("c", 0), ("d", 0)]
     with pytest.raises(ArgumentError, match="no function 'modus'"):
         summary_by_zone(points, zones, "zone", {"v": ("modus", "v")})
+    with pytest.raises(ArgumentError, match="column 'zone' already"):
+        summary_by_zone(points, zones, "zone", {"Zone": ("sum", "v")})
+    with pytest.raises(ArgumentError, match="shares '1' with another"):
+        summary_by_zone(points, zones.selectExpr("1 AS same", "geometry"), "same")
+    with pytest.raises(ArgumentError, match="one has none"):
+        summary_by_zone(points, zones.selectExpr("nullif(zone, 'a') AS some", "geometry"), "some")
 
 
 def test_every_way_to_join_gives_the_same(points, zones, rows):

@@ -26,6 +26,7 @@ from jeospark.task.zonal_table import PARTS, RESULTS, Limits, merge
 from jeospark.task.zonal_tile import tile_zones
 from jeospark.task.zonal_zones import REJECTS, ZONES
 from jeospark.tiling.extent import PixelExtent
+from jeospark.vector.crs import NO_CODE
 from udfs.coverage import METHODS
 
 COVERAGE_SHARE = 4
@@ -73,10 +74,11 @@ def zone_statistics(shapes: Sequence[shapely.Geometry | None], wanted: Wanted) -
 def _by_crs(shapes: Sequence[shapely.Geometry | None]) -> dict[str, pa.Table]:
     """Rows of `ZONES` by CRS; what has no geometry has any."""
     cells = np.array(shapes, dtype=object)
-    there = ~shapely.is_missing(cells)
+    # Sedona gives an empty geometry no CRS.
+    there = ~(shapely.is_missing(cells) | shapely.is_empty(cells))
     srids = shapely.get_srid(cells)
     if (srids[there] == UNKNOWN).any():
-        remedy = "Say which with ST_SetSRID(geometry, code); x comes before y."
+        remedy = f"Say which with ST_SetSRID(geometry, code); x comes before y. {NO_CODE}"
         raise CrsUnknownError("zones have no CRS", where="zonal_stats", remedy=remedy)
     srids[~there] = srids[there][0] if there.any() else 4326
     groups = {}

@@ -1,6 +1,7 @@
 """Texts of columns: CSV and its kin, with points as x and y or geometries as well-known text; gzip is undone."""
 
 import csv
+import itertools
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -31,14 +32,15 @@ def open_delimited(request: Request, path: str) -> Opened:
         VectorEncodingError: It is not in the encoding given, UTF-8 by default.
     """
     delimiter = request.delimiter or sniff(path, request)
-    names = next(_texts(request, path, delimiter)).schema.names
+    names = _header(request, path, delimiter)
     check_columns(request, names)
     types = _types(request, path, delimiter)
 
     def read(_: None) -> Iterator[pa.RecordBatch]:
-        row = 0
-        for batch in _texts(request, path, delimiter):
-            typed = [_typed(batch.column(name), types[name]) for name in names]
+        row, nothing = 0, pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
+        # The columns of a text without rows are of use too.
+        for batch in itertools.chain([nothing], _texts(request, path, delimiter)):
+            typed = [_typed(batch.column(name), types.get(name, pa.string())) for name in names]
             made = with_geometry(pa.RecordBatch.from_arrays(typed, names=names), request, row)
             yield tidy(made, GEOMETRY, request.href)
             row += batch.num_rows

@@ -2,6 +2,7 @@
 
 import codecs
 import itertools
+import json
 import re
 import struct
 import warnings
@@ -35,6 +36,8 @@ _LONGITUDE_FIRST = {
 }
 _BY_POSITION = frozenset({"ESRI Shapefile", "FlatGeobuf"})
 """Drivers that find the n-th feature without reading those before it."""
+_COUNTED = frozenset({"GeoJSONSeq", "SQLite"})
+"""Drivers that give what they could read of a damaged file, and say nothing: features are counted in another way."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -64,8 +67,10 @@ def open_ogr(request: Request, path: str) -> Opened:
     info = _info(request, path, layer)
     driver = info["driver"]
     deleted = _deleted(path, layer) if driver == "ESRI Shapefile" else 0
-    features = int(info["features"]) - (deleted or 0)
-    counted = deleted is not None and info["capabilities"]["fast_feature_count"]
+    features = _records(path, request.href) if driver == "GeoJSONSeq" else int(info["features"]) - (deleted or 0)
+    counted = deleted is not None and (driver in _COUNTED or info["capabilities"]["fast_feature_count"])
+    if driver == "GeoJSON" and request.crs is None:
+        _check_member(path, info, request.href)
     crs, crs_from = _crs(info, request.href)
     options = {"WRITE_GFS": "NO"} if driver == "GML" else {}
 
@@ -101,7 +106,9 @@ def check_encoding(request: Request) -> None:
 
 def _layer(request: Request, path: str) -> str:
     try:
-        layers = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
+        # What GDAL warns of in other layers is no matter.
+        with warnings.catch_warnings(action="ignore"):
+            layers = [(str(name), kind) for name, kind in pyogrio.list_layers(path)]
     except _GDAL as error:
         raise _unreadable(request.href, error) from error
     spatial = [name for name, kind in layers if kind is not None]
@@ -117,7 +124,11 @@ def _layer(request: Request, path: str) -> str:
 
 def _info(request: Request, path: str, layer: str) -> dict[str, Any]:
     try:
-        info: dict[str, Any] = pyogrio.read_info(path, layer=layer, encoding=request.encoding)
+        with warnings.catch_warnings(action="ignore"):
+            info: dict[str, Any] = pyogrio.read_info(path, layer=layer, encoding=request.encoding)
+            if info["driver"] == "SQLite":
+                counted = pyogrio.read_info(path, layer=layer, encoding=request.encoding, force_feature_count=True)
+                info["features"] = counted["features"]
     except CRSError as error:
         raise LayerCrsError(
             f"its CRS cannot be read ({error})", where=request.href, remedy="Give the right one with --crs."
@@ -125,6 +136,45 @@ def _info(request: Request, path: str, layer: str) -> dict[str, Any]:
     except _GDAL as error:
         raise _unreadable(request.href, error) from error
     return info
+
+
+def _records(path: str, where: str) -> int:
+    """Count the records of a GeoJSON sequence, each a line or, by RFC 8142, what follows a record separator.
+
+    Raises:
+        VectorSourceError: The last one is cut short.
+    """
+    count, last = 0, b""
+    with Path(path).open("rb") as file:
+        separated = file.read(1) == b"\x1e"
+        file.seek(0)
+        for line in file:
+            if line.startswith(b"\x1e") or (line.strip() and not separated):
+                count, last = count + 1, line.lstrip(b"\x1e")
+            else:
+                last += line
+    try:
+        json.loads(last or b"{}")
+    except ValueError as error:
+        raise VectorSourceError(
+            f"it is cut short: its last record, number {count}, does not end", where=where, remedy="Fetch it again."
+        ) from error
+    return count
+
+
+def _check_member(path: str, info: dict[str, Any], where: str) -> None:
+    """GDAL takes a `crs` that it does not know for that of RFC 7946.
+
+    Raises:
+        LayerCrsError: The file names such a CRS.
+    """
+    if info["crs"] is None or not Path(path).is_file():
+        return
+    with Path(path).open("rb") as file:
+        head = file.read(1 << 16).partition(b'"features"')[0].decode("utf-8", "replace")
+    named = re.search(r'"crs"\s*:\s*\{[^{}]*"properties"\s*:\s*\{[^{}]*"name"\s*:\s*"([^"]*)"', head)
+    if named and authority_code(CRS(info["crs"])) in {"EPSG:4326", CRS84}:
+        parse_crs(named[1], where)
 
 
 def _crs(info: dict[str, Any], where: str) -> tuple[CRS | None, str]:

@@ -77,7 +77,14 @@ def wkt_wkb(column: pa.Array, where: str, row: int) -> pa.BinaryArray:
     """
     texts = column.cast(pa.string()).to_numpy(zero_copy_only=False)
     texts = np.where(texts == "", None, texts)
-    shapes = shapely.from_wkt(texts, on_invalid="ignore")
+    try:
+        shapes = shapely.from_wkt(texts, on_invalid="ignore")
+    except NotImplementedError as error:
+        raise VectorSourceError(
+            "it has curves, and layers are of straight lines",
+            where=where,
+            remedy="Make them straight with `ogr2ogr -nlt CONVERT_TO_LINEAR`.",
+        ) from error
     bad = np.flatnonzero(shapely.is_missing(shapes) & (texts != None))  # noqa: E711 (elementwise)
     if bad.size:
         raise _bad_value(bad.size, texts[bad[0]], "well-known text", where, row + int(bad[0]))
