@@ -13,6 +13,8 @@ from pyspark.sql import SparkSession
 
 from jeospark.errors import SqlLimitError
 
+_STOP_S = 2
+"""Seconds in which most tasks have ended that were stopped."""
 _TICK_S = 0.1
 
 
@@ -80,3 +82,14 @@ def watched(spark: SparkSession, limits: Limits) -> Iterator[None]:
         ended.set()
         context.setInterruptOnCancel(False)
         context.removeJobTag(tag)
+
+
+def still_running(spark: SparkSession) -> int:
+    """How many tasks go on though their job was stopped: Spark's generated loops look up seldom."""
+    tracker = spark.sparkContext._jsc.sc().statusTracker()  # noqa: SLF001
+    for _ in range(round(_STOP_S / _TICK_S)):
+        running = sum(each.numRunningTasks() for each in tracker.getExecutorInfos())
+        if not running:
+            break
+        time.sleep(_TICK_S)
+    return int(running)

@@ -16,7 +16,7 @@ from pyspark.sql import SparkSession
 from jeospark.errors import JeosparkError
 from jeospark.settings import Settings
 from jeospark.sql.display import ROWS
-from jeospark.sql.limits import Limits
+from jeospark.sql.limits import Limits, still_running
 from jeospark.sql.problems import function_names, table_function_names, table_names
 from jeospark.sql.query import run
 from jeospark.sql.statements import is_complete, tokens
@@ -136,4 +136,6 @@ def _answer(spark: SparkSession, text: str, limits: Limits) -> None:
     except JeosparkError as error:
         sys.stdout.write("\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]) + "\n")
     except KeyboardInterrupt:
-        sys.stdout.write("Stopped.\n")
+        left = still_running(spark)
+        more = f" {left} tasks do not hear it, and what comes next waits for them: Ctrl-D ends them." if left else ""
+        sys.stdout.write(f"Stopped.{more}\n")
