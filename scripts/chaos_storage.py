@@ -92,7 +92,9 @@ def _served(scene: Scene, kind: str) -> Iterator[tuple[Doors, Job]]:
     home = scene.folder / f"server-{kind}"
     shutil.rmtree(home, ignore_errors=True)
     home.mkdir()
-    _open_to_all(home)
+    # XRootD has a user of its own, who must come in.
+    for each in (scene.folder, home):
+        each.chmod(each.stat().st_mode | 0o011)
     with ExitStack() as stack:
         doors = start_xrootd(home, stack)
         base = getattr(doors, kind) + EXPORT
@@ -110,10 +112,3 @@ def _moved(archive: Archive, base: str) -> list[dict[str, object]]:
         for asset in item["assets"].values():
             asset["href"] = f"{base}/{Path(asset['href']).name}"
     return items
-
-
-def _open_to_all(folder: Path) -> None:
-    """Let XRootD's own user enter a folder."""
-    for each in (folder, *folder.parents):
-        if each.stat().st_uid == os.geteuid() and each != Path("/"):
-            each.chmod(each.stat().st_mode | 0o011)
