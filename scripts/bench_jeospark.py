@@ -115,11 +115,19 @@ def serve(cores: int, properties: Mapping[str, str]) -> None:
 
     with lonely_stdout() as answers:
         spark = spark_session("jeospark benchmark", {**session_config(cores), **properties})
+        _check_executors(spark, int(properties.get("spark.executor.instances", 0)))
         print("{}", file=answers, flush=True)
         for line in sys.stdin:
             reply = execute(spark, Request(**json.loads(line)))
             print(json.dumps(asdict(reply)), file=answers, flush=True)
         spark.stop()
+
+
+def _check_executors(spark: Any, wanted: int) -> None:
+    """Make sure that a cluster gave what was asked for."""
+    there = spark.sparkContext._jsc.sc().getExecutorMemoryStatus().size() - 1  # noqa: SLF001 - Python has no door to it
+    if there < wanted:
+        raise SystemExit(f"the cluster gave {there} of {wanted} executors; it has no room for more.")
 
 
 def execute(spark: Any, request: Request) -> Reply:

@@ -3,13 +3,13 @@
 import os
 import re
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
-from bench_jeospark import ROOT, Engine
+from bench_jeospark import ROOT, Engine, Reply
 from bench_result import Result, compared
-from bench_work import Work, check_equal, composite, tifs
+from bench_work import Work, check_equal, composite, sentinel_tile, tifs
 
 from jeospark.engine.explain import explain
 from jeospark.engine.main import make_job
@@ -20,6 +20,7 @@ from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import memory_conf
 from jeospark.submit.profile import read_properties
 
+ONE, TWO = "one executor", "two executors"
 PORT = 18420
 """First one of the cluster's, apart from those that a user has started."""
 
@@ -50,40 +51,62 @@ def properties(work: Work, archive: str, executors: int) -> dict[str, str]:
         "spark.dynamicAllocation.enabled": "false",
         "spark.executor.instances": str(executors),
         "spark.executor.cores": "1",
+        "spark.scheduler.minRegisteredResourcesRatio": "1",
         "spark.ui.enabled": "false",
     }
 
 
 def bench_yarn(folder: Path, repeat: int) -> Iterator[Result]:
     """One executor, two executors and local mode in turn, each in a session that stays."""
-    work = composite(folder, "composite")
-    request = work.request(tile=work.tile)
-    work.run_bare()
     with cluster():
         archive = Hadoop().put(environment_archive(Settings.load().cache))
-        one, two = (properties(work, archive, executors) for executors in (1, 2))
-        with Engine(2) as local, Engine(1, one, PYTHON) as single, Engine(2, two, PYTHON) as double:
-            engines = (local, single, double)
-            first = [engine.run(request) for engine in engines]
-            rounds = [[engine.run(request) for engine in engines] for _ in range(repeat)]
-        check_equal(tifs(work.folder / "bare"), tifs(work.folder / "jeospark"))
+        yield from against_local(composite(folder, "composite"), archive, repeat)
+        yield from of_a_tile(sentinel_tile(folder), archive, min(repeat, 3))
+
+
+def against_local(work: Work, archive: str, repeat: int) -> Iterator[Result]:
+    """The composite benchmark, whose two units an executor take a second and a half."""
+    request = work.request(tile=work.tile)
+    work.run_bare()
+    one, two = (properties(work, archive, executors) for executors in (1, 2))
+    with Engine(2) as local, Engine(1, one, PYTHON) as single, Engine(2, two, PYTHON) as double:
+        engines = (local, single, double)
+        first = [engine.run(request) for engine in engines]
+        rounds = [[engine.run(request) for engine in engines] for _ in range(repeat)]
+    check_equal(tifs(work.folder / "bare"), tifs(work.folder / "jeospark"))
     here, alone, both = ([each[place] for each in rounds] for place in range(3))
-    seconds = {
-        name: [reply.seconds for reply in replies]
-        for name, replies in (("local[2]", here), ("one executor", alone), ("two executors", both))
-    }
-    yield Result(
-        name="yarn", what="one executor / two executors on YARN, a half of it",
-        ratio=compared(seconds["one executor"], seconds["two executors"]) / 2, target=0.9, sense="at least",
-        seconds={name: seconds[name] for name in ("one executor", "two executors")},
-        also={"units alone": compared([each.units for each in alone], [each.units for each in both]) / 2},
-    )  # fmt: skip
+    yield scaling("yarn", alone, both)
+    seconds = {name: [reply.seconds for reply in replies] for name, replies in (("local[2]", here), (TWO, both))}
     yield Result(
         name="yarn-overhead", what="two executors on YARN / local mode on two cores, warm",
-        ratio=compared(seconds["two executors"], seconds["local[2]"]),
-        seconds={name: seconds[name] for name in ("local[2]", "two executors")},
+        ratio=compared(seconds[TWO], seconds["local[2]"]), seconds=seconds,
         also={
             "session on YARN": double.session_seconds, "session here": local.session_seconds,
             "first job on YARN": first[2].seconds, "first job here": first[0].seconds,
+        },
+    )  # fmt: skip
+
+
+def of_a_tile(work: Work, archive: str, repeat: int) -> Iterator[Result]:
+    """The same of work that takes a minute, where what Spark does between units does not count."""
+    request = work.request(tile=work.tile)
+    replies = []
+    for executors in (1, 2):
+        # One after the other: the small cluster has no room for both.
+        with Engine(executors, properties(work, archive, executors), PYTHON) as engine:
+            engine.run(work.request(tile=work.tile, dates=1))
+            replies.append([engine.run(request) for _ in range(repeat)])
+    yield scaling("yarn-tile", *replies)
+
+
+def scaling(name: str, alone: Sequence[Reply], both: Sequence[Reply]) -> Result:
+    """What two executors give of twice the speed of one."""
+    seconds = {ONE: [reply.seconds for reply in alone], TWO: [reply.seconds for reply in both]}
+    return Result(
+        name=name, what="one executor / two executors on YARN, a half of it",
+        ratio=compared(seconds[ONE], seconds[TWO]) / 2, target=0.9, sense="at least", seconds=seconds,
+        also={
+            "units alone": compared([each.units for each in alone], [each.units for each in both]) / 2,
+            "work lost": compared([each.busy for each in both], [each.busy for each in alone]) - 1,
         },
     )  # fmt: skip

@@ -186,8 +186,8 @@ def _sites(folder: Path, layout: Mapping[str, Mapping[str, str]]) -> dict[str, d
             # A killed NodeManager is missed after 15 s; an application master may take its time to unpack.
             "yarn.nm.liveness-monitor.expiry-interval-ms": 15_000,
             "yarn.am.liveness-monitor.expiry-interval-ms": 180_000,
-            # A driver and an executor of two cores fit on a node, two such executors do not.
-            "yarn.nodemanager.resource.memory-mb": 4608,
+            # A driver and an executor of two cores fit on a node, two such executors do not; two of one core do.
+            "yarn.nodemanager.resource.memory-mb": 4992,
             "yarn.nodemanager.resource.cpu-vcores": 3,
             # A container over its memory is ended by name; addresses that are only reserved do not count.
             "yarn.nodemanager.pmem-check-enabled": "true",

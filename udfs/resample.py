@@ -1,7 +1,7 @@
 """Resampling kernels: source pixels onto another grid, with validity beside the values.
 
-Source coordinates are exact on a lattice of nodes `STEP` pixels apart and linear between them; the lattice is anchored
-to the grid, not to the window, so that a pixel comes out the same whatever window it is computed in.
+Source coordinates are exact on a lattice of nodes and linear between them; the lattice is anchored to the grid, not to
+the window, so that a pixel comes out the same whatever window it is computed in.
 """
 
 import numpy as np
@@ -9,18 +9,15 @@ from numpy.typing import NDArray
 
 from udfs.jit import compiled
 
-STEP = 64
-"""Pixels between two nodes. Over 64 pixels of 10 m a map projection bends by about a centimetre."""
-
 
 @compiled(nogil=True)
 def nearest(
     source: NDArray[np.generic],
     fill: float,
-    us: NDArray[np.float64],
-    vs: NDArray[np.float64],
-    row: int,
-    col: int,
+    nodes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    step: int,
+    first: tuple[int, int],
+    turn: float,
     out: NDArray[np.generic],
 ) -> None:
     """Fill `out` (rows, cols) with the source pixel that holds each output pixel's centre.
@@ -28,32 +25,41 @@ def nearest(
     Args:
         source: (rows, cols), any type.
         fill: What `out` gets outside the source.
-        us: Source columns at the nodes, (nodes down, nodes across); 0.5 is the centre of the first pixel.
-        vs: Source rows at the nodes, as `us`.
-        row: Rows from the first node to the first row of `out`, 0 … STEP - 1.
-        col: Columns, as `row`.
+        nodes: Source columns and source rows at the nodes, each (nodes down, nodes across); 0.5 is the centre of the
+            first pixel.
+        step: Output pixels between two nodes, which are the pixels' outer corners; with 1 they are their centres.
+        first: Rows and columns from the first node to the first pixel of `out`, 0 … step - 1.
+        turn: Source columns once round the Earth, whose multiples are one place; 0 where the source does not go round.
         out: Result, of the type of `source`.
     """
-    rows, cols = source.shape
+    (us, vs), (row, col), (rows, cols) = nodes, first, source.shape
+    centre = 0.5 if step > 1 else 0.0
     for i in range(out.shape[0]):
-        m, q = (row + i) // STEP, ((row + i) % STEP + 0.5) / STEP
-        for j in range(out.shape[1]):
-            n, p = (col + j) // STEP, ((col + j) % STEP + 0.5) / STEP
-            u = _between(us, m, n, p, q)
-            v = _between(vs, m, n, p, q)
-            if 0 <= u < cols and 0 <= v < rows:
-                out[i, j] = source[int(v), int(u)]
-            else:
-                out[i, j] = fill
+        m, q = (row + i) // step, ((row + i) % step + centre) / step
+        j, n = 0, 0
+        while j < out.shape[1]:
+            stop, ahead = min((n + 1) * step - col, out.shape[1]), col - n * step
+            left, right = _edges(us, m, n, q, turn)
+            top, bottom = _edges(vs, m, n, q, 0.0)
+            for k in range(j, stop):
+                p = (ahead + k + centre) / step
+                u, v = left + (right - left) * p, top + (bottom - top) * p
+                if turn > 0:
+                    u = _turned(u, turn, cols)
+                if 0 <= u < cols and 0 <= v < rows:
+                    out[i, k] = source[int(v), int(u)]
+                else:
+                    out[i, k] = fill
+            j, n = stop, n + 1
 
 
 @compiled(nogil=True)
 def bilinear(
     source: NDArray[np.float32],
-    us: NDArray[np.float64],
-    vs: NDArray[np.float64],
-    row: int,
-    col: int,
+    nodes: tuple[NDArray[np.float64], NDArray[np.float64]],
+    step: int,
+    first: tuple[int, int],
+    turn: float,
     out: NDArray[np.float32],
 ) -> None:
     """Fill `out` (rows, cols) by linear interpolation between the four nearest source pixels.
@@ -63,31 +69,50 @@ def bilinear(
 
     Args:
         source: (rows, cols), NaN where not usable.
-        us: Source columns at the nodes, (nodes down, nodes across); 0.5 is the centre of the first pixel.
-        vs: Source rows at the nodes, as `us`.
-        row: Rows from the first node to the first row of `out`, 0 … STEP - 1.
-        col: Columns, as `row`.
+        nodes: See `nearest`, as the others.
+        step: Output pixels between two nodes.
+        first: Where among them `out` lies.
+        turn: Source columns once round the Earth.
         out: Result.
     """
-    rows, cols = source.shape
+    (us, vs), (row, col), (rows, cols) = nodes, first, source.shape
+    centre = 0.5 if step > 1 else 0.0
     for i in range(out.shape[0]):
-        m, q = (row + i) // STEP, ((row + i) % STEP + 0.5) / STEP
-        for j in range(out.shape[1]):
-            n, p = (col + j) // STEP, ((col + j) % STEP + 0.5) / STEP
-            u = _between(us, m, n, p, q)
-            v = _between(vs, m, n, p, q)
-            if 0 <= u < cols and 0 <= v < rows and not np.isnan(source[int(v), int(u)]):
-                out[i, j] = _four(source, u - 0.5, v - 0.5)
-            else:
-                out[i, j] = np.nan
+        m, q = (row + i) // step, ((row + i) % step + centre) / step
+        j, n = 0, 0
+        while j < out.shape[1]:
+            stop, ahead = min((n + 1) * step - col, out.shape[1]), col - n * step
+            left, right = _edges(us, m, n, q, turn)
+            top, bottom = _edges(vs, m, n, q, 0.0)
+            for k in range(j, stop):
+                p = (ahead + k + centre) / step
+                u, v = left + (right - left) * p, top + (bottom - top) * p
+                if turn > 0:
+                    u = _turned(u, turn, cols)
+                if 0 <= u < cols and 0 <= v < rows and not np.isnan(source[int(v), int(u)]):
+                    out[i, k] = _four(source, u - 0.5, v - 0.5)
+                else:
+                    out[i, k] = np.nan
+            j, n = stop, n + 1
 
 
 @compiled(nogil=True, inline="always")
-def _between(nodes: NDArray[np.float64], m: int, n: int, p: float, q: float) -> float:
-    top = nodes[m, n] + (nodes[m, n + 1] - nodes[m, n]) * p
-    bottom = nodes[m + 1, n] + (nodes[m + 1, n + 1] - nodes[m + 1, n]) * p
-    between: float = top + (bottom - top) * q
-    return between
+def _edges(nodes: NDArray[np.float64], m: int, n: int, q: float, turn: float) -> tuple[float, float]:
+    """A row's coordinate at the left and right edge of a cell; where it goes round the Earth, within half a turn."""
+    first, below = nodes[m, n], nodes[m + 1, n]
+    across, beyond = nodes[m, n + 1], nodes[m + 1, n + 1]
+    if turn > 0:
+        below -= np.rint((below - first) / turn) * turn
+        across -= np.rint((across - first) / turn) * turn
+        beyond -= np.rint((beyond - first) / turn) * turn
+    return first + (below - first) * q, across + (beyond - across) * q
+
+
+@compiled(nogil=True, inline="always")
+def _turned(u: float, turn: float, cols: int) -> float:
+    if u >= cols:
+        return u - turn
+    return u + turn if u < 0 else u
 
 
 @compiled(nogil=True, inline="always")

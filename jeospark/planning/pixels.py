@@ -8,6 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jeospark.grid import BBox, Grid
+from jeospark.raster.placement import parse_crs, turn_of
 from jeospark.tiling.extent import PixelExtent
 from jeospark.tiling.pairs import MARGIN
 
@@ -86,6 +87,15 @@ def _source_bounds(sources: pa.StructArray) -> tuple[Bounds, NDArray[np.object_]
     rows, cols = shape.filter(placed).flatten().to_numpy().reshape(-1, 2).T
     x, y = np.stack([c, c + a * cols]), np.stack([f, f + e * rows])
     corners = np.stack([x.min(axis=0), y.min(axis=0), x.max(axis=0), y.max(axis=0)], axis=1)
-    corners[(b != 0) | (d != 0)] = np.nan
-    bounds[placed.to_numpy(zero_copy_only=False)] = corners
-    return bounds, crs.to_numpy(zero_copy_only=False)
+    names, there = crs.to_numpy(zero_copy_only=False), placed.to_numpy(zero_copy_only=False)
+    corners[(b != 0) | (d != 0) | _beyond_antimeridian(corners, names[there])] = np.nan
+    bounds[there] = corners
+    return bounds, names
+
+
+def _beyond_antimeridian(bounds: Bounds, names: NDArray[np.object_]) -> NDArray[np.bool_]:
+    """True for bounds in longitudes past 180 degrees, which are those of other places as well."""
+    known, which = np.unique(names.astype(str), return_inverse=True)
+    half = np.array([turn_of(parse_crs(name)) / 2 or np.inf for name in known.tolist()], np.float64)[which]
+    beyond: NDArray[np.bool_] = (bounds[:, 0] < -half) | (bounds[:, 2] > half)
+    return beyond

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from enum import Enum
 from functools import lru_cache
-from math import isclose
+from math import isclose, pi
 
 import numpy as np
 from affine import Affine
@@ -91,8 +91,7 @@ def locate(dataset: DatasetReader, source: Source) -> Placement:
 
     Raises:
         NoCrsError: Neither names a CRS.
-        NotRectifiedError: Rotated, sheared, placed by ground control points only, not placed at all, or with longitudes
-            of 0 to 360.
+        NotRectifiedError: Rotated, sheared, placed by ground control points only, or not placed at all.
     """
     transform = _transform(dataset, source)
     crs = dataset.crs
@@ -106,22 +105,10 @@ def locate(dataset: DatasetReader, source: Source) -> Placement:
             remedy="Assign one with `gdal_edit.py -a_srs`, or declare `proj:code` in its STAC item.",
         )
     rows, cols = dataset.shape
-    _check_longitudes(crs, transform, cols, source)
     flipped = transform.e > 0
     if flipped:
         transform = transform @ Affine.translation(0, rows) @ Affine.scale(1, -1)
     return Placement(crs=crs, transform=transform, shape=(rows, cols), flipped=flipped)
-
-
-def _check_longitudes(crs: CRS, transform: Affine, cols: int, source: Source) -> None:
-    """Longitudes of 0 to 360 would meet half of the world only: places have those of -180 to 180."""
-    west, east = transform.c, transform.c + cols * transform.a
-    if crs.is_geographic and east - west > 180 and east > 180 + transform.a:
-        raise NotRectifiedError(
-            f"the raster's longitudes run from {west:g} to {east:g}",
-            where=source.href,
-            remedy="Bring them into -180 to 180, with `gdalwarp -t_srs EPSG:4326 -te -180 -90 180 90`.",
-        )
 
 
 @lru_cache(maxsize=256)
@@ -150,7 +137,7 @@ def _transform(dataset: DatasetReader, source: Source) -> Affine:
 def relate(placement: Placement, target: Target) -> Relation:
     """How the pixels of a placed raster meet those of the target."""
     ours, theirs = placement.transform, target.affine
-    if not same_crs(placement.crs, target.crs):
+    if not same_crs(placement.crs, target.crs) or _passes_antimeridian(placement):
         return Relation(Fit.WARP)
     coarser = _whole_ratio(ours, theirs)
     finer = _whole_ratio(theirs, ours)
@@ -165,6 +152,18 @@ def relate(placement: Placement, target: Target) -> Relation:
         return Relation(Fit.REPEAT, coarser or 1, round(row), round(col))
     fit = Fit.SAME if finer == 1 else Fit.AVERAGE
     return Relation(fit, finer, round(row), round(col))
+
+
+def turn_of(crs: CRS) -> float:
+    """Once round the Earth in the units of a geographic CRS; 0 where the CRS does not go round."""
+    return 2 * pi / crs.units_factor[1] if crs.is_geographic else 0.0
+
+
+def _passes_antimeridian(placement: Placement) -> bool:
+    """True where columns lie beyond 180 degrees, whose places have longitudes of -180 to 180 in other grids."""
+    half, across = turn_of(placement.crs) / 2, placement.transform.a
+    west, east = placement.transform.c, placement.transform.c + placement.shape[1] * across
+    return half > 0 and (west < -half - PIXEL_TOLERANCE * across or east > half + PIXEL_TOLERANCE * across)
 
 
 def project(

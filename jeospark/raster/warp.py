@@ -1,17 +1,17 @@
 """Resample source pixels onto a grid of another CRS, resolution or phase."""
 
 from collections.abc import Callable
-from math import ceil, floor, hypot, isfinite
+from math import ceil, floor, hypot, isclose, isfinite
 from time import perf_counter
 from typing import Any
 
 import numpy as np
-from affine import Affine
 from numpy.typing import NDArray
 
+from jeospark.raster.lattice import Lattice
 from jeospark.raster.placement import Placement, Target, parse_crs, project, same_crs
 from jeospark.raster.window import Window
-from udfs.resample import STEP, average, bilinear, nearest
+from udfs.resample import average, bilinear, nearest
 
 Decode = Callable[[Window, NDArray[Any]], int]
 """Fills an array with a window of source pixels and tells how many it decoded."""
@@ -20,7 +20,7 @@ MARGIN = 2
 """Source pixels read around the outermost node, for the neighbours that interpolation weighs."""
 
 FRACTION = 2.0**20
-"""Nodes are told to this part of a source pixel; `STEP` is a power of two as well."""
+"""Nodes are told to this part of a source pixel; the steps between them are powers of two as well."""
 
 
 class Warp:
@@ -28,17 +28,10 @@ class Warp:
 
     def __init__(self, placement: Placement, target: Target) -> None:
         self._placement = placement
-        affine = target.affine
-        self._first = (floor(round(affine.c / affine.a, 6)), floor(round(affine.f / affine.e, 6)))
-        self._origin = (
-            round(affine.c - self._first[0] * affine.a, 6),
-            round(affine.f - self._first[1] * affine.e, 6),
-        )
-        self._step = (affine.a, affine.e)
-        self._same = same_crs(placement.crs, target.crs)
-        self._crs = parse_crs(target.crs)
-        self.ratio = self._pixels_spanned(affine)
+        self.ratio = _pixels_spanned(placement, target)
         """Source pixels that a target pixel spans, a side."""
+        self._lattice = Lattice(placement, target, self.ratio)
+        self._turn = self._lattice.turn
         self.seconds = 0.0
         """Spent in `fill` so far, without that of decoding."""
 
@@ -57,74 +50,92 @@ class Warp:
             How many source pixels were decoded.
         """
         started = perf_counter()
-        row, col = window.row + self._first[1], window.col + self._first[0]
-        us, vs = self._nodes(
-            row // STEP, col // STEP, ceil((row % STEP + window.rows) / STEP), ceil((col % STEP + window.cols) / STEP)
-        )
+        parts = self._lattice.parts(window)
+        self.seconds += perf_counter() - started
+        if len(parts) == 1:
+            return self._fill(window, parts[0][1], out, decode, nodata=nodata, linear=linear)
+        count = 0
+        for part, step in parts:
+            pixels = np.empty((part.rows, part.cols), out.dtype)
+            count += self._fill(part, step, pixels, decode, nodata=nodata, linear=linear)
+            out[part.within(window)] = pixels
+        return count
+
+    def _fill(self, part: Window, step: int, out: NDArray[Any], decode: Decode, *, nodata: float, linear: bool) -> int:
+        started = perf_counter()
+        us, vs, inside = self._lattice.nodes(part, step)
         factor = max(floor(self.ratio + 0.25), 1) if linear else 1
-        inside = Window(row % STEP, col % STEP, window.rows, window.cols)
-        needed = self._needed(_within(us, inside), _within(vs, inside), factor)
+        needed = self._needed(_within(us, inside, step), _within(vs, inside, step), factor)
         if not needed.pixels:
             out.fill(nodata)
             return 0
         source = np.empty((needed.rows, needed.cols), out.dtype)
         self.seconds += perf_counter() - started
-        count = decode(needed, source)
+        count = self._decoded(needed, source, decode)
         started = perf_counter()
-        us, vs = _exact(us / factor) - needed.col // factor, _exact(vs / factor) - needed.row // factor
+        nodes = (_exact(us / factor) - needed.col // factor, _exact(vs / factor) - needed.row // factor)
         if factor > 1:
             coarse = np.empty((needed.rows // factor, needed.cols // factor), np.float32)
             average(source, factor, coarse)
             source = coarse
         if linear:
-            bilinear(source, us, vs, row % STEP, col % STEP, out)
+            bilinear(source, nodes, step, (inside.row, inside.col), self._turn / factor, out)
         else:
-            nearest(source, nodata, us, vs, row % STEP, col % STEP, out)
+            nearest(source, nodata, nodes, step, (inside.row, inside.col), self._turn, out)
         self.seconds += perf_counter() - started
         return count
 
-    def _nodes(self, down: int, across: int, rows: int, cols: int) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Source (columns, rows) at the lattice nodes that enclose `rows` × `cols` cells, from cell (down, across)."""
-        xs = self._origin[0] + np.arange(across, across + cols + 1) * STEP * self._step[0]
-        ys = self._origin[1] + np.arange(down, down + rows + 1) * STEP * self._step[1]
-        x, y = (grid.ravel() for grid in np.meshgrid(xs, ys))
-        if not self._same:
-            x, y = project(self._crs, self._placement.crs, x, y)
-        inverse = ~self._placement.transform
-        us, vs = inverse.a * x + inverse.c, inverse.e * y + inverse.f
-        return us.reshape(rows + 1, cols + 1), vs.reshape(rows + 1, cols + 1)
+    def _decoded(self, needed: Window, out: NDArray[Any], decode: Decode) -> int:
+        """Decode source pixels, those beyond the raster's edge from its other side, where it goes round the Earth."""
+        around = self._around
+        if not around or (needed.col >= 0 and needed.col + needed.cols <= around):
+            return decode(needed, out)
+        count, done = 0, 0
+        while done < needed.cols:
+            col = (needed.col + done) % around
+            cols = min(around - col, needed.cols - done)
+            count += decode(Window(needed.row, col, needed.rows, cols), out[:, done : done + cols])
+            done += cols
+        return count
+
+    @property
+    def _around(self) -> int:
+        """Whole columns once round the Earth, of a raster that has no more; else 0."""
+        whole = round(self._turn)
+        return whole if self._placement.shape[1] <= whole and isclose(self._turn, whole, abs_tol=1e-3) else 0
 
     def _needed(self, us: NDArray[np.float64], vs: NDArray[np.float64], factor: int) -> Window:
         """The source window to read: what places enclose and a margin, in whole groups of `factor` pixels."""
         rows, cols = self._placement.shape
         if not (np.isfinite(us).any() and np.isfinite(vs).any()):
             return Window(0, 0, 0, 0)
-        left, right = _span(us, factor, cols)
+        left, right = _span(us, factor, cols, around=bool(self._around))
         top, bottom = _span(vs, factor, rows)
         return Window(top, left, bottom - top, right - left)
 
-    def _pixels_spanned(self, affine: Affine) -> float:
-        """Measured at the middle of the source, where it is defined for any target window."""
-        rows, cols = self._placement.shape
-        u, v = cols / 2, rows / 2
-        points = [self._placement.transform @ at for at in ((u, v), (u + 1, v), (u, v + 1))]
-        xs, ys = (np.array(axis) for axis in zip(*points, strict=True))
-        if not self._same:
-            xs, ys = project(self._placement.crs, self._crs, xs, ys)
-        across = hypot(xs[1] - xs[0], ys[1] - ys[0])
-        down = hypot(xs[2] - xs[0], ys[2] - ys[0])
-        spanned = hypot(affine.a, affine.e) / hypot(across, down)
-        return spanned if isfinite(spanned) else 1.0
+
+def _pixels_spanned(placement: Placement, target: Target) -> float:
+    """Source pixels that a target pixel spans, a side; at the source's middle, which any target window has."""
+    rows, cols = placement.shape
+    u, v = cols / 2, rows / 2
+    points = [placement.transform @ at for at in ((u, v), (u + 1, v), (u, v + 1))]
+    xs, ys = (np.array(axis) for axis in zip(*points, strict=True))
+    if not same_crs(placement.crs, target.crs):
+        xs, ys = project(placement.crs, parse_crs(target.crs), xs, ys)
+    across = hypot(xs[1] - xs[0], ys[1] - ys[0])
+    down = hypot(xs[2] - xs[0], ys[2] - ys[0])
+    spanned = hypot(target.affine.a, target.affine.e) / hypot(across, down)
+    return spanned if isfinite(spanned) else 1.0
 
 
-def _within(nodes: NDArray[np.float64], window: Window) -> NDArray[np.float64]:
+def _within(nodes: NDArray[np.float64], window: Window, step: int) -> NDArray[np.float64]:
     """Source coordinates at the nodes inside a window (counted from the first node), its edges and its corners."""
-    down = _along(nodes, window.row, window.rows)
-    return _along(down.T, window.col, window.cols)
+    down = _along(nodes, window.row, window.rows, step)
+    return _along(down.T, window.col, window.cols, step)
 
 
-def _along(nodes: NDArray[np.float64], start: int, size: int) -> NDArray[np.float64]:
-    places = np.clip(np.arange(len(nodes)) * STEP, start, start + size) / STEP
+def _along(nodes: NDArray[np.float64], start: int, size: int, step: int) -> NDArray[np.float64]:
+    places = np.clip(np.arange(len(nodes)) * step, start, start + size) / step
     before = np.minimum(places.astype(np.int64), len(nodes) - 2)
     share = (places - before)[:, None]
     with np.errstate(invalid="ignore"):
@@ -140,12 +151,14 @@ def _exact(nodes: NDArray[np.float64]) -> NDArray[np.float64]:
     return np.rint(nodes * FRACTION) / FRACTION
 
 
-def _span(nodes: NDArray[np.float64], factor: int, size: int) -> tuple[int, int]:
-    """First and last source pixel, in whole groups of `factor`, that the nodes reach inside 0 … size."""
+def _span(nodes: NDArray[np.float64], factor: int, size: int, *, around: bool = False) -> tuple[int, int]:
+    """First and last source pixel, in whole groups of `factor`, that the nodes reach inside 0 … size, or around."""
     low, high = np.nanmin(nodes[np.isfinite(nodes)]), np.nanmax(nodes[np.isfinite(nodes)])
     margin = MARGIN * factor
     first = floor((max(low, -1e9) - margin) / factor) * factor
     last = ceil((min(high, 1e9) + margin) / factor) * factor
+    if around:
+        return first, last
     limit = ceil(size / factor) * factor
     first, last = max(first, 0), min(last, limit)
     return first, max(last, first)
