@@ -37,7 +37,9 @@ def bench_storage(folder: Path, repeat: int, cores: int) -> Iterator[Result]:
         _serve(work, doors)
         bases = {"http": doors.http + EXPORT, "root": doors.root + EXPORT, **_mounted(doors, Path(home), stack)}
         requests = {"local": local} | {
-            way: replace(local, catalog=_catalog(work, base, Path(home) / way), output=f"{local.output}-{way}")
+            way: replace(
+                local, catalog=_catalog(work, base, Path(home) / f"catalog-{way}"), output=f"{local.output}-{way}"
+            )
             for way, base in bases.items()
         }
         seconds: dict[str, list[float]] = {way: [] for way in requests}

@@ -9,6 +9,7 @@ from pathlib import Path
 from cluster_hadoop import yarn
 from cluster_processes import Cluster, ClusterError, kill, start, status, stop
 from cluster_spark import standalone
+from server_jars import JarsError
 
 from jeospark.engine.java import ensure_java
 from jeospark.errors import JeosparkError
@@ -40,7 +41,7 @@ def main() -> int:
         os.environ["JAVA_HOME"] = ensure_java()
         folder = Path(Settings.load().cache).resolve() / "cluster" / f"{arguments.kind}-{port}"
         return act(arguments, make(folder, port))
-    except (ClusterError, JeosparkError) as error:
+    except (ClusterError, JarsError, JeosparkError) as error:
         print(f"cluster.sh: {error}", file=sys.stderr)
         return 1
 

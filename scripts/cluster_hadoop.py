@@ -2,25 +2,17 @@
 
 import json
 import os
-import shutil
 import subprocess
-import tempfile
 from collections.abc import Mapping
 from pathlib import Path
 from urllib.request import urlopen
 from xml.sax.saxutils import escape
 
 from cluster_processes import Cluster, ClusterError, Role, mark
+from server_jars import HADOOP
 
 from jeospark.engine.jars import spark_home
-from jeospark.settings import Settings
 
-VERSION = "3.5.0"
-ARTIFACTS = (
-    "hadoop-common", "hadoop-hdfs", "hadoop-hdfs-client", "hadoop-yarn-server-resourcemanager",
-    "hadoop-yarn-server-nodemanager", "hadoop-yarn-server-timelineservice", "hadoop-yarn-client",
-)  # fmt: skip
-"""The ResourceManager does not start without the classes of the timeline service."""
 HOSTS = ("127.0.0.1", "127.0.0.2")
 """Two addresses of loopback, so that the NodeManagers are two nodes to YARN."""
 QUEUES = {"default": 60, "archive": 40}
@@ -40,13 +32,6 @@ PORTS = {
 }
 """What each listens for, from the first port on; both NodeManagers have the same ports, on their own addresses."""
 
-_POM = """<project xmlns="http://maven.apache.org/POM/4.0.0">
- <modelVersion>4.0.0</modelVersion><groupId>eu.jeospark</groupId><artifactId>hadoop</artifactId><version>1</version>
- <dependencies>{dependencies}</dependencies>
-</project>"""
-_DEPENDENCY = """<dependency>
-  <groupId>org.apache.hadoop</groupId><artifactId>{artifact}</artifactId><version>{version}</version>
- </dependency>"""
 _LOG4J = """log4j.rootLogger=INFO,console
 log4j.appender.console=org.apache.log4j.ConsoleAppender
 log4j.appender.console.layout=org.apache.log4j.PatternLayout
@@ -73,37 +58,6 @@ def yarn(folder: Path, port: int) -> Cluster:
     )
 
 
-def jars() -> Path:
-    """Folder of the servers' jars, fetched by Maven once.
-
-    Raises:
-        ClusterError: There is no Maven, or it cannot get them.
-    """
-    cache = Path(Settings.load().cache)
-    folder = cache / f"hadoop-{VERSION}"
-    if folder.is_dir():
-        return folder
-    maven = shutil.which("mvn")
-    if maven is None:
-        raise ClusterError("Hadoop comes from Maven, which is not here; install it (Debian: apt install maven)")
-    cache.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(prefix=".hadoop-", dir=cache) as part:
-        pom, made = Path(part, "pom.xml"), Path(part, "jars")
-        dependencies = "".join(_DEPENDENCY.format(artifact=name, version=VERSION) for name in ARTIFACTS)
-        pom.write_text(_POM.format(dependencies=dependencies), encoding="utf-8")
-        print(f"Fetching Hadoop {VERSION} with Maven, once (100 MB) …", flush=True)
-        goal = ("dependency:copy-dependencies", f"-DoutputDirectory={made}")
-        done = subprocess.run(
-            [maven, "--quiet", "--batch-mode", "--file", str(pom), *goal], capture_output=True, text=True, check=False
-        )
-        if done.returncode:
-            raise ClusterError(f"Maven cannot get Hadoop {VERSION}:\n{(done.stdout + done.stderr)[-1500:]}")
-        # Another process may have been faster; both got the same.
-        if not folder.is_dir():
-            made.rename(folder)
-    return folder
-
-
 def _layout(port: int) -> dict[str, dict[str, str]]:
     """Role → what it listens for → host:port."""
     layout, at = {}, port
@@ -125,7 +79,7 @@ def _role(folder: Path, name: str, addresses: Mapping[str, str]) -> Role:
 
 def _java(folder: Path, name: str, *options: str) -> tuple[str, ...]:
     # The jar of HDFS looks for its pages on the class path, and needs no more of them than their folders.
-    path = f"{folder / 'conf' / name}:{folder / 'web'}:{jars()}/*"
+    path = f"{folder / 'conf' / name}:{folder / 'web'}:{HADOOP.fetched()}/*"
     return (
         str(Path(os.environ["JAVA_HOME"], "bin", "java")),
         *options,

@@ -2,9 +2,8 @@
 """Real storage servers on this machine, for tests and benchmarks: XRootD (EOS's data path) and S3.
 
     scripts/storage_servers.py install          Debian's XRootD; as root
-    scripts/storage_servers.py install-s3       versitygw, built by Go into .venv/bin; some minutes
     scripts/storage_servers.py xrootd FOLDER    run one with its files in FOLDER, until interrupted
-    scripts/storage_servers.py s3 FOLDER
+    scripts/storage_servers.py s3 FOLDER        the same, of S3Proxy, which Maven brings; by .venv/bin/python
 
 Nobody but this machine may use them.
 """
@@ -24,9 +23,7 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
-ROOT = Path(__file__).resolve().parents[1]
 PACKAGES = ("xrootd-server", "xrootd-server-plugins", "xrootd-client", "xrootd-client-plugins", "xrootd-fuse")
-VERSITYGW = "github.com/versity/versitygw/cmd/versitygw@v1.8.0"
 EXPORT = "/eos/jeodpp"
 """The path that XRootD's servers export."""
 KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "open-sesame-1", "AWS_REGION": "us-east-1"}
@@ -123,7 +120,13 @@ def missing_xrootd() -> str | None:
 
 def missing_s3() -> str | None:
     """Why the S3 server cannot be started; None where it can."""
-    return None if _versitygw() else "versitygw is not installed: scripts/storage_servers.py install-s3"
+    from server_jars import S3PROXY, JarsError  # noqa: PLC0415 - `install` runs before jeospark is there
+
+    try:
+        S3PROXY.fetched()
+    except JarsError as error:
+        return str(error)
+    return None
 
 
 def start_xrootd(folder: Path, stack: ExitStack, *, lines: Sequence[str] = ()) -> Doors:
@@ -170,18 +173,23 @@ def _await(doors: Doors) -> None:
 
 def start_s3(folder: Path, stack: ExitStack) -> str:
     """Start an S3 server over a folder, in which each folder is a bucket; returns its URL."""
-    port = free_port()
-    keys = {"ROOT_ACCESS_KEY": KEYS["AWS_ACCESS_KEY_ID"], "ROOT_SECRET_KEY": KEYS["AWS_SECRET_ACCESS_KEY"]}
-    store, notes = folder / "buckets", folder / "notes"
-    for each in (store, notes):
-        each.mkdir(exist_ok=True)
-    command = [str(_versitygw()), "--port", f"127.0.0.1:{port}", "--region", KEYS["AWS_REGION"]]
-    stack.enter_context(Server([*command, "posix", "--sidecar", str(notes), str(store)], port, folder, keys))
-    return f"http://127.0.0.1:{port}"
+    from server_jars import S3PROXY  # noqa: PLC0415 - `install` runs before jeospark is there
 
+    from jeospark.engine.java import ensure_java  # noqa: PLC0415
 
-def _versitygw() -> str | None:
-    return shutil.which("versitygw", path=f"{ROOT / '.venv' / 'bin'}:{os.environ['PATH']}")
+    url, config = f"http://127.0.0.1:{(port := free_port())}", folder / "s3proxy.conf"
+    store = folder / "buckets"
+    store.mkdir(exist_ok=True)
+    lines = {
+        "s3proxy.endpoint": url, "s3proxy.authorization": "aws-v4", "s3proxy.identity": KEYS["AWS_ACCESS_KEY_ID"],
+        "s3proxy.credential": KEYS["AWS_SECRET_ACCESS_KEY"], "jclouds.provider": "filesystem",
+        "jclouds.filesystem.basedir": store, "s3proxy.ignore-unknown-headers": "true",
+    }  # fmt: skip
+    config.write_text("".join(f"{name}={value}\n" for name, value in lines.items()), encoding="utf-8")
+    java, jars = f"{ensure_java()}/bin/java", f"{S3PROXY.fetched()}/*"
+    command = [java, "-Xmx256m", "-cp", jars, "org.gaul.s3proxy.Main", "--properties", str(config)]
+    stack.enter_context(Server(command, port, folder))
+    return url
 
 
 def _doors(server: Server, root: int, http: int, folder: Path) -> Doors:
@@ -220,23 +228,14 @@ def install() -> None:
         subprocess.run(command, check=True, env=environ)
 
 
-def install_s3() -> None:
-    """Build the S3 server."""
-    if not _versitygw():
-        environ = {**os.environ, "GOBIN": str(ROOT / ".venv" / "bin")}
-        subprocess.run(["go", "install", VERSITYGW], check=True, env=environ)
-
-
 def main() -> None:
     """Do what the command line says."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("what", choices=["install", "install-s3", "xrootd", "s3"])
+    parser.add_argument("what", choices=["install", "xrootd", "s3"])
     parser.add_argument("folder", nargs="?", type=Path, help="of the server's files")
     given = parser.parse_args()
     if given.what == "install":
         install()
-    elif given.what == "install-s3":
-        install_s3()
     elif given.folder is None:
         parser.error("give a folder")
     else:

@@ -14,6 +14,8 @@ case "$where" in
     ;;
 esac
 
+# From here on nothing needs a network.
+python scripts/server_jars.py || echo "test.sh: without them, tests of YARN, HDFS or S3 are skipped" >&2
 ruff check .
 ruff format --check .
 mypy

@@ -3,11 +3,15 @@
 import re
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
+from typing import TypeVar
 
 from jeospark.errors import StorageAnswerError, StorageError
 from jeospark.storage.http import Answer, Client, public
 from jeospark.storage.kind import Range
+from jeospark.storage.multipart import grouped, parts_of, range_of
 
+Answered = TypeVar("Answered")
 _PLACE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -19,15 +23,23 @@ class HttpFile:
         url: Without token.
         size: Bytes.
         ask: Makes of a URL and a range the URL and headers that ask for it.
+        several: True where the server gives several ranges in one answer.
     """
 
     def __init__(
-        self, client: Client, url: str, size: int, ask: Callable[[str, Range], tuple[str, dict[str, str]]]
+        self,
+        client: Client,
+        url: str,
+        size: int,
+        ask: Callable[[str, Range], tuple[str, dict[str, str]]],
+        *,
+        several: bool = False,
     ) -> None:
         self._client = client
         self._url = url
         self._size = size
         self._ask = ask
+        self._several = several
         self._server = url
         """Where a redirect led: asked at once from then on, as long as it answers."""
 
@@ -38,29 +50,49 @@ class HttpFile:
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
         """See `kind.Ranges.read`."""
-        if len(ranges) < 2 or self._client.connections < 2:
-            return [self._one(each) for each in ranges]
-        with ThreadPoolExecutor(min(self._client.connections, len(ranges))) as pool:
-            return list(pool.map(self._one, ranges))
+        groups = grouped(ranges) if self._several else [[each] for each in ranges]
+        if len(groups) < 2 or self._client.connections < 2:
+            found = [self._group(each) for each in groups]
+        else:
+            with ThreadPoolExecutor(min(self._client.connections, len(groups))) as pool:
+                found = list(pool.map(self._group, groups))
+        return [piece for group in found for piece in group]
 
     def close(self) -> None:
         """Nothing to do: connections are the client's."""
 
-    def _one(self, place: Range) -> bytes:
+    def _group(self, places: list[Range]) -> list[bytes]:
+        if len(places) > 1:
+            together = self._answered(partial(self._together, places))
+            if together is not None:
+                return together
+            # What it gives instead is told by asking for one alone.
+            self._several = False
+        return [self._answered(partial(self._one, each)) for each in places]
+
+    def _answered(self, ask: Callable[..., Answered]) -> Answered:
+        """What the server that answered last gives, or where it does not, the one of the href."""
         if self._server != self._url:
             try:
-                return self._from(self._server, place, patient=False)
+                return ask(self._server, patient=False)
             except (StorageError, FileNotFoundError):
                 self._server = self._url
-        return self._from(self._url, place, patient=True)
+        return ask(self._url, patient=True)
 
-    def _from(self, url: str, place: Range, *, patient: bool) -> bytes:
+    def _one(self, place: Range, url: str, *, patient: bool) -> bytes:
         asked, headers = self._ask(url, place)
         answer = self._client.ask("GET", asked, headers=headers, patient=patient)
         self._check(answer, place)
         if "Range" in headers:
             self._server = answer.url
         return answer.body
+
+    def _together(self, places: list[Range], url: str, *, patient: bool) -> list[bytes] | None:
+        answer = self._client.ask("GET", url, headers={"Range": range_of(places)}, patient=patient)
+        parts = parts_of(answer.status, answer.headers, answer.body, places, self._size)
+        if parts is not None:
+            self._server = answer.url
+        return parts
 
     def _check(self, answer: Answer, place: Range) -> None:
         start, length = place
@@ -77,4 +109,4 @@ class HttpFile:
 
 def by_header(url: str, place: Range) -> tuple[str, dict[str, str]]:
     """A range asked for by its header."""
-    return url, {"Range": f"bytes={place[0]}-{place[0] + place[1] - 1}"}
+    return url, {"Range": range_of([place])}

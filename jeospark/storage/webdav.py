@@ -10,6 +10,7 @@ from jeospark.errors import JeosparkError, StorageAnswerError
 from jeospark.settings import Settings
 from jeospark.storage.http import Client, public
 from jeospark.storage.http_file import HttpFile, by_header
+from jeospark.storage.multipart import gives_several
 from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors, rename_patiently
 
 _REDIRECTED = frozenset({301, 302, 307, 308})
@@ -57,11 +58,12 @@ class WebDav:
     def open(self, href: str) -> HttpFile:
         """See `kind.Storage.open`."""
         url = self._url(href)
-        length = self._client.ask("HEAD", url).headers.get("Content-Length", "")
+        headers = self._client.ask("HEAD", url).headers
+        length = headers.get("Content-Length", "")
         if not length.isdigit():
             what = "the server does not tell the size of the file"
             raise StorageAnswerError(what, where=public(url), remedy="Use a server that serves ranges.")
-        return HttpFile(self._client, url, int(length), by_header)
+        return HttpFile(self._client, url, int(length), by_header, several=gives_several(headers))
 
     def remove(self, href: str) -> None:
         """See `kind.Storage.remove`."""

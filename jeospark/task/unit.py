@@ -56,13 +56,14 @@ def run_unit(unit: Unit, orders: Orders) -> Outcome:
         items=len(unit.items), pixels=unit.shape[0] * unit.shape[1], host=socket.gethostname(),
         started=datetime.now(UTC),
     )  # fmt: skip
-    known = None
+    missing = False
     try:
         known = published(unit.output_href, unit.digest)
+        missing = known is None
         outcome = _skipped(unit, orders, base, known) or _run(unit, orders, base)
     except Exception as error:  # noqa: BLE001 - the one place where any failure becomes a row of the ledger
         outcome = failed(base, error)
-    if outcome.status == "failed" and known is None:
+    if outcome.status == "failed" and missing:
         outcome = _of_a_twin(unit, base) or outcome
     return replace(outcome, seconds=perf_counter() - clock, peak_mb=peak_mb())
 

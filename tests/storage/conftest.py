@@ -35,7 +35,9 @@ def module_at(path: Path) -> ModuleType:
     return module
 
 
-servers = module_at(HERE.parents[1] / "scripts" / "storage_servers.py")
+SCRIPTS = HERE.parents[1] / "scripts"
+module_at(SCRIPTS / "server_jars.py")
+servers = module_at(SCRIPTS / "storage_servers.py")
 proxy = module_at(HERE / "proxy.py")
 
 

@@ -105,10 +105,10 @@ class _Handler(BaseHTTPRequestHandler):
             self.state.wrong -= 1
             middle = len(data) // 2
             data = data[:middle] + bytes([data[middle] ^ 0xFF]) + data[middle + 1 :]
-        self.send_response(status)
+        self.send_response_only(status)
         length = headers.pop("Content-Length", str(len(data)))
         for name, value in {**headers, "Content-Length": length}.items():
-            if name.lower() not in {"connection", "server", "date", "transfer-encoding"}:
+            if name.lower() not in {"connection", "transfer-encoding"}:
                 self.send_header(name, value)
         self.end_headers()
         self.drip(data)

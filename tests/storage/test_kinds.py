@@ -175,7 +175,10 @@ def test_a_wrong_gate_is_named(using):
 
 
 def test_wrong_keys_and_none_are_named(s3, using, monkeypatch):
-    url, _ = s3
+    url, bucket = s3
+    (bucket / "a.txt").write_text("x")
+    # The server lets everybody read what every user of its machine may.
+    (bucket / "a.txt").chmod(0o600)
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "wrong")
     using(s3_endpoint=url)
     with pytest.raises(OutputUnwritableError, match="AWS_ACCESS_KEY_ID"):

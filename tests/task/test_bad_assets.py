@@ -5,8 +5,10 @@ import resource
 import socket
 import subprocess
 import sys
+from contextlib import suppress
 from dataclasses import replace
 from pathlib import Path
+from threading import Thread
 
 import numpy as np
 import pytest
@@ -17,8 +19,12 @@ from rasterio.control import GroundControlPoint
 from rasterio.errors import NotGeoreferencedWarning
 from rasterio.warp import transform
 
+from jeospark.errors import StorageUnreachableError
 from jeospark.lab.recipe import load_collection
 from jeospark.model import Source
+from jeospark.settings import Settings
+from jeospark.storage.kinds import storage_settings
+from jeospark.storage.publish import exists
 
 
 def truncate(path, share=0.5):
@@ -188,6 +194,31 @@ def test_a_server_that_is_away_is_waited_for_once_a_unit(world, items, ndvi_reci
         outcome = world.outcome(unit, ndvi_recipe(), **options)
     assert (outcome.status, outcome.error) == ("failed", "StorageUnreachableError")
     assert [each.item_id for each in outcome.rejects] == ["i0"]
+
+
+def test_an_output_server_that_is_away_is_asked_once_a_unit(world, items, ndvi_recipe):
+    """A server that ends each connection at once, and counts them."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        asked = []
+        Thread(target=refuse, args=(server, asked), daemon=True).start()
+        url = f"http://127.0.0.1:{server.getsockname()[1]}/out/tile_all.tif"
+        impatient = Settings.load({"JEOSPARK_STORAGE_PATIENCE_S": "1"})
+        with storage_settings(impatient), pytest.raises(StorageUnreachableError):
+            exists(url)
+        once = len(asked)
+        unit = replace(world.unit(items, (128, 128)), output_href=url)
+        outcome = world.outcome(unit, ndvi_recipe(), storage_patience_s=1)
+        server.shutdown(socket.SHUT_RDWR)
+    assert (outcome.status, outcome.error) == ("failed", "StorageUnreachableError")
+    assert len(asked) == 2 * once
+
+
+def refuse(server, asked):
+    with suppress(OSError):
+        while True:
+            connection, peer = server.accept()
+            asked.append(peer)
+            connection.close()
 
 
 @pytest.mark.parametrize("damage", ["missing", "truncated"])
