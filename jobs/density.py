@@ -22,6 +22,9 @@ from jeospark.vector.helpers_density import pixel_counts
 from jeospark.vector.helpers_files import read_layer, source_path
 from jeospark.vector.helpers_raster import make_product, publish_density
 
+SEDONA = True
+"""`jeospark submit` brings Sedona into the JVMs of a job that says so."""
+
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""

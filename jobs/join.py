@@ -18,6 +18,9 @@ from jeospark.vector.helpers_geometry import code_of, geometry_column, srid_of, 
 from jeospark.vector.helpers_nearest import nearest
 from jeospark.vector.joins import explain_join, join
 
+SEDONA = True
+"""`jeospark submit` brings Sedona into the JVMs of a job that says so."""
+
 
 def parse_arguments() -> argparse.Namespace:
     """Read the command line."""

@@ -25,6 +25,16 @@ SPARKS = {"1.8": ("4.0",), "1.9": ("4.0", "4.1")}
 GEOTOOLS = {"1.8": "33.1"}
 """GeoTools that a release of Sedona needs for ST_Transform; later ones bring their own."""
 
+SEDONA = {
+    "spark.sql.extensions": "org.apache.sedona.sql.SedonaSqlExtensions",
+    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
+    "spark.kryo.registrator": "org.apache.sedona.core.serde.SedonaKryoRegistrator",
+}
+"""Properties that a session with Sedona needs from its start, beside its jars."""
+
+JARS = "spark.jars"
+"""Property with the jars of a session, apart by commas."""
+
 PATIENCE_S = 900
 """A download of 100 MB may be slow; a resolver that asks an unreachable repository may hang."""
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from hashlib import sha256
 
 from jeospark.sql import ddl
+from jeospark.storage.href import hadoop_path
 
 FILES = "{files}"
 """Stands in a view's query for where the files are registered."""
@@ -97,5 +98,6 @@ def _statements(tables: Iterable[Table], place: str, make_files: str, make_view:
 def _defined(files: Files, place: str) -> str:
     # A global temporary view is given without its database.
     where = "" if place == "global_temp" else f"{place}."
-    options = ", ".join(f"{ddl.text(key)} {ddl.text(value)}" for key, value in [("path", files.path), *files.options])
+    given = [("path", hadoop_path(files.path)), *files.options]
+    options = ", ".join(f"{ddl.text(key)} {ddl.text(value)}" for key, value in given)
     return f"{where}{ddl.name(files.name)} ({files.columns}) USING {files.reader} OPTIONS ({options})"

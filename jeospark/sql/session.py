@@ -11,20 +11,14 @@ from functools import cache
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
-from jeospark.engine.jars import sedona_jars
+from jeospark.engine.jars import JARS, SEDONA, sedona_jars
 from jeospark.engine.session import spark_session
 from jeospark.errors import SedonaError
 from jeospark.settings import Settings
 from jeospark.sql.guard import settle
 from jeospark.sql.registry import register, tables
+from jeospark.storage.href import hadoop_path
 from jeospark.storage.roots import Roots
-
-SEDONA = {
-    "spark.sql.extensions": "org.apache.sedona.sql.SedonaSqlExtensions",
-    "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
-    "spark.kryo.registrator": "org.apache.sedona.core.serde.SedonaKryoRegistrator",
-}
-"""What a session needs from its start, beside the jars."""
 
 _QUIET = ("org.apache.spark.executor.Executor", "org.apache.spark.scheduler.TaskSetManager")
 """Loggers of the JVM that print a page for each task that fails; the error that is raised says it in a line."""
@@ -77,16 +71,22 @@ def sedona_session(app_name: str, config: Mapping[str, str] | None = None) -> Sp
     """
     # Sedona tells its makers of each start, over the network, unless this is set.
     os.environ.setdefault("DO_NOT_TRACK", "true")
-    running = SparkContext._active_spark_context is not None  # noqa: SLF001 - there is no other way to ask
     given = dict(config or {})
-    spark = spark_session(app_name, given if running else {**sedona_config(), **given})
+    spark = spark_session(app_name, given if _has_jvm() else {**sedona_config(), **given})
     if not knows_sedona(spark):
         raise SedonaError(
             "the running Spark session was started without Sedona",
-            remedy="Stop it (`spark.stop()`) and call jeospark.sql.session() first, or submit with conf/sql.conf.",
+            remedy="Stop it (`spark.stop()`) and call jeospark.sql.session() first; or submit with conf/sql.conf, or "
+            "by `jeospark submit` with `SEDONA = True` in the job's file.",
         )
     _silence(spark)
     return spark
+
+
+def _has_jvm() -> bool:
+    """True where a JVM runs that this process can bring no more jars to: that of a session, or of spark-submit."""
+    # There is no other way to ask.
+    return SparkContext._active_spark_context is not None or "PYSPARK_GATEWAY_PORT" in os.environ  # noqa: SLF001
 
 
 def sedona_config() -> dict[str, str]:
@@ -95,7 +95,7 @@ def sedona_config() -> dict[str, str]:
     Raises:
         SedonaError: Sedona's jars cannot be had.
     """
-    return {**SEDONA, "spark.jars": ",".join(sedona_jars()), "spark.sql.warehouse.dir": _warehouse()}
+    return {**SEDONA, JARS: ",".join(sedona_jars()), "spark.sql.warehouse.dir": hadoop_path(_warehouse())}
 
 
 @cache

@@ -51,6 +51,17 @@ def href_scheme(href: str) -> str:
     return head.lower() if separator and head.isalnum() else ""
 
 
+def hadoop_path(href: str) -> str:
+    """Name under which Hadoop's file systems, and so Spark's readers and writers, open an href or a pattern.
+
+    A path is on a mounted file system, whatever the cluster's own file system is.
+    """
+    scheme = href_scheme(href)
+    if scheme == "":
+        return f"file://{Path(href).absolute()}"
+    return f"s3a://{href.removeprefix('s3://')}" if scheme == "s3" else href
+
+
 def absolute(href: str) -> str:
     """A path made absolute, any other href without the slash at its end."""
     return href.rstrip("/") if href_scheme(href) else str(Path(href).resolve())

@@ -1,10 +1,8 @@
 """Memory of executors from what a plan needs, and not from a rule of thumb."""
 
-import runpy
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import ceil
-from pathlib import Path
 
 from pyspark.sql import SparkSession
 
@@ -19,6 +17,10 @@ JVM_MB = 384
 """What a JVM takes beside its heap (Spark's own least overhead)."""
 DAEMON_MB = 320
 """The process that Python workers are forked from, with all modules loaded."""
+LIBRARIES_MB = 300
+"""Code and data of a worker process beside its windows and GDAL's cache."""
+JOINS_HEAP_MB = 2048
+"""Of an executor's JVM where it joins vectors."""
 STEP_MB = 128
 """Memory is asked for in multiples of this."""
 
@@ -31,25 +33,19 @@ class Forecast:
     explanation: Explanation
 
 
-def forecast(script: Path, arguments: Sequence[str]) -> Forecast | None:
-    """Plan a job that can tell what it will do: one whose file has a function `job`, from arguments to a `Job`.
+def forecast(make: Callable[[Sequence[str]], Job], arguments: Sequence[str]) -> Forecast:
+    """Plan a job.
 
     Args:
-        script: The job's file.
+        make: Its function `job`.
         arguments: Its arguments.
-
-    Returns:
-        None where the file has no such function.
 
     Raises:
         EmptySelectionError: The plan has no unit.
         TooLargeError: A unit cannot fit in a worker's memory.
         JeosparkError: The job cannot be planned otherwise.
     """
-    make = runpy.run_path(str(script)).get("job")
-    if make is None:
-        return None
-    job: Job = make(list(arguments))
+    job = make(list(arguments))
     explanation = explain(make_plan(None, job), Settings.load())
     # A large plan was explained by a session on this machine.
     session = SparkSession.getActiveSession()
@@ -58,7 +54,12 @@ def forecast(script: Path, arguments: Sequence[str]) -> Forecast | None:
     return Forecast(job=job, explanation=explanation)
 
 
-def memory_conf(peak_mb: float, cores: int, set_already: Mapping[str, str]) -> dict[str, str]:
+def most_mb(settings: Settings) -> float:
+    """What a worker process may take of a job that does not tell its plan, MiB."""
+    return settings.worker_memory_mb + settings.gdal_cache_mb + LIBRARIES_MB
+
+
+def memory_conf(peak_mb: float, cores: int, set_already: Mapping[str, str], heap_mb: int = HEAP_MB) -> dict[str, str]:
     """Properties of an executor's memory, but for those that are set already.
 
     Pixels are in Python workers, which Spark counts as overhead: the container that a cluster manager grants, and whose
@@ -68,7 +69,8 @@ def memory_conf(peak_mb: float, cores: int, set_already: Mapping[str, str]) -> d
         peak_mb: Predicted for a worker process, MiB.
         cores: Worker processes of an executor.
         set_already: Properties of the user, the profile and the site.
+        heap_mb: Of the JVM.
     """
     overhead = ceil((cores * peak_mb + DAEMON_MB + JVM_MB) / STEP_MB) * STEP_MB
-    wanted = {"spark.executor.memory": f"{HEAP_MB}m", "spark.executor.memoryOverhead": f"{overhead}m"}
+    wanted = {"spark.executor.memory": f"{heap_mb}m", "spark.executor.memoryOverhead": f"{overhead}m"}
     return {name: value for name, value in wanted.items() if name not in set_already}

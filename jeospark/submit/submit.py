@@ -6,6 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
+from jeospark.engine.jars import JARS, SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
 from jeospark.errors import ArchiveError
 from jeospark.settings import Settings
@@ -14,9 +15,10 @@ from jeospark.storage.tokens import Tokens
 from jeospark.submit.archive import check_archive, environment_archive
 from jeospark.submit.follow import run_here, run_there
 from jeospark.submit.hadoop import Hadoop
-from jeospark.submit.memory import Forecast, forecast, memory_conf
+from jeospark.submit.memory import HEAP_MB, JOINS_HEAP_MB, Forecast, forecast, memory_conf, most_mb
 from jeospark.submit.profile import read_properties, site_defaults
 from jeospark.submit.request import TAGS, Request, command, environment_conf, line, logging_conf, submit_environment
+from jeospark.submit.script import Script, read_script
 
 
 def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
@@ -42,11 +44,13 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
         hadoop.check_queue(request.queue or "default")
     profile = {**site_defaults(os.environ.get("SPARK_CONF_DIR")), **read_properties(request.properties)}
     set_already = {**profile, **request.conf}
-    known = forecast(request.script, request.arguments)
+    script = read_script(request.script)
+    known = forecast(script.job, request.arguments) if script.job else None
     place = None if request.on == "local" else _archive(hadoop, archive)
     tag = f"jeospark-{uuid4().hex[:12]}"
     conf = {
-        **_memory(request, known, set_already),
+        **_memory(request, script, known, set_already),
+        **(_sedona(hadoop, set_already) if script.sedona else {}),
         **logging_conf(request, set_already),
         **environment_conf(request, place, os.environ, Settings.load().cache),
         **({TAGS: ",".join(filter(None, (tag, profile.get(TAGS))))} if hadoop is not None else {}),
@@ -62,17 +66,25 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
     return run_here(parts, environment)
 
 
-def _memory(request: Request, known: Forecast | None, set_already: dict[str, str]) -> dict[str, str]:
-    if known is None or request.on == "local":
+def _memory(request: Request, script: Script, known: Forecast | None, set_already: dict[str, str]) -> dict[str, str]:
+    if request.on == "local":
         return {}
-    sums, peak = known.explanation.sums, known.explanation.peak_mb
-    conf = memory_conf(peak, request.cores, set_already)
-    told = ", ".join(f"{name.rpartition('.')[2]} {value}" for name, value in conf.items())
-    sys.stderr.write(
-        f"{sums.units:,} units ({sums.done:,} done already), {sums.pixels / 1e6:,.1f} Mpx; "
-        f"{request.cores} workers of {peak:,.0f} MB an executor: {told or 'memory as it was set'}\n"
-    )
+    heap = JOINS_HEAP_MB if script.sedona else HEAP_MB
+    peak = known.explanation.peak_mb if known else most_mb(Settings.load())
+    conf = memory_conf(peak, request.cores, set_already, heap)
+    told = ", ".join(f"{name.rpartition('.')[2]} {value}" for name, value in conf.items()) or "memory as it was set"
+    workers = f"{request.cores} workers of {peak:,.0f} MB an executor: {told}\n"
+    if known:
+        sums = known.explanation.sums
+        workers = f"{sums.units:,} units ({sums.done:,} done already), {sums.pixels / 1e6:,.1f} Mpx; {workers}"
+    sys.stderr.write(workers)
     return conf
+
+
+def _sedona(hadoop: Hadoop | None, set_already: dict[str, str]) -> dict[str, str]:
+    """Properties that bring Sedona into the JVMs as they start, from where nodes can read its jars."""
+    jars = [each if hadoop is None else hadoop.put(Path(each)) for each in sedona_jars()]
+    return {**SEDONA, JARS: ",".join([*jars, *filter(None, [set_already.get(JARS)])])}
 
 
 def _archive(hadoop: Hadoop | None, given: str | None) -> str:

@@ -11,6 +11,7 @@ from pyproj import CRS
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import LayerNotFoundError, OutputTakenError, VectorSourceError
+from jeospark.storage.href import hadoop_path
 from jeospark.storage.publish import attempt_path, check_writable, output_error
 from jeospark.vector.crs import authority_code
 from jeospark.vector.helpers_geometry import code_of, column, geometry_columns, srid_of, srid_of_code, st
@@ -49,7 +50,7 @@ def read_layer(spark: SparkSession, path: Path) -> DataFrame:
         VectorSourceError: It is no GeoParquet.
     """
     srids = _srids(path)
-    frame = spark.read.format("geoparquet").load(str(path))
+    frame = spark.read.format("geoparquet").load(hadoop_path(str(path)))
     marked = {name: st("ST_SetSRID", column(name), srid) for name, srid in srids.items() if srid}
     return frame.withColumns(marked) if marked else frame
 
@@ -97,7 +98,7 @@ def write_layer(frame: DataFrame, output: str, *, srid: int | None = None) -> in
         known = srid_of(frame, found[0], "result") if srid is None else srid
         writer = writer.option("geoparquet.crs", CRS.from_user_input(code_of(known)).to_json() if known else "null")
     try:
-        writer.format("geoparquet" if found else "parquet").save(str(part))
+        writer.format("geoparquet" if found else "parquet").save(hadoop_path(str(part)))
         rows: int = sum(pq.read_metadata(file).num_rows for file in part.glob("*.parquet"))
         part.rename(output)
     except OSError as error:

@@ -100,12 +100,12 @@ def romania(tmp_path_factory):
     return folder
 
 
-def submitted(options, folder, output, environment=None, job=ROOT / "jobs" / "composite.py"):
-    """`jeospark submit` of the job, in a folder other than jeospark's, with paths as a user gives them."""
+def submitted(options, folder, output, environment=None, job="composite", arguments=("recipe.json",)):
+    """`jeospark submit` of a job, in a folder other than jeospark's, with paths as a user gives them."""
     changes = {"JEOSPARK_CATALOG": str(folder / "catalog"), **(environment or {})}
     command = [
-        str(Path(sys.executable).with_name("jeospark")), "submit", str(job), *options,
-        "--properties", str(ROOT / "conf" / f"{options[1]}.conf"), "--", "recipe.json", "--output", output,
+        str(Path(sys.executable).with_name("jeospark")), "submit", str(ROOT / "jobs" / f"{job}.py"), *options,
+        "--properties", str(ROOT / "conf" / f"{options[1]}.conf"), "--", *arguments, "--output", output,
     ]  # fmt: skip
     with (folder / f"{output}.out").open("w") as out, (folder / f"{output}.err").open("w") as err:
         return subprocess.Popen(command, cwd=folder, env={**os.environ, **changes}, stdout=out, stderr=err)

@@ -1,11 +1,18 @@
 """The job of the demonstration on real clusters, broken on the way, gives the bytes that one machine gives."""
 
+import json
 import shutil
 import time
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 import pytest
+import shapely
+
+from jeospark.lab.recipe import load_collection
 
 pytestmark = [pytest.mark.spark, pytest.mark.cluster]
 
@@ -62,6 +69,46 @@ def test_a_node_of_yarn_is_lost_and_nothing_else(cluster, romania, submit, resul
     assert yarn.call("status").returncode == 1
     assert yarn.call("stop").returncode == 0
     assert not list(yarn.processes())
+
+
+def zones_over(folder):
+    """Sixteen zones over the catalogue's items, as GeoParquet."""
+    (document,) = (folder / "catalog").glob("*/collection.json")
+    west, south, east, north = json.loads(document.read_text())["extent"]["spatial"]["bbox"][0]
+    xs, ys = np.linspace(west, east, 5), np.linspace(south, north, 5)
+    boxes = [shapely.box(xs[i], ys[j], xs[i + 1], ys[j + 1]) for i in range(4) for j in range(4)]
+    described = {"encoding": "WKB", "geometry_types": ["Polygon"]}
+    about = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": described}}
+    table = pa.table({"zone": [f"z{number:02d}" for number in range(16)], "geometry": shapely.to_wkb(boxes)})
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(about)}), folder / "zones.parquet")
+
+
+def test_zones_and_vectors_on_yarn_are_those_of_one_machine(cluster, romania, submit):
+    """Files are on a file system that the nodes share, and HDFS is the cluster's own."""
+    zones_over(romania)
+    yarn = cluster("yarn")
+    here, there = ["--on", "local"], ["--on", "yarn", "--executors", "2", "--cores", "1"]
+
+    def made(options, name, environment, job, *arguments):
+        ended = submit(options, romania, name, environment, job, arguments).wait(600)
+        assert ended == 0, (romania / f"{name}.err").read_text()
+        return romania / name
+
+    recipe = load_collection("romania-10m", bands=["B04", "B08", "SCL"]).mask_classes().ndvi()
+    (romania / "yearly.json").write_text(recipe.aggregate("year", "median").to_json())
+    asked = ("zonal", "yearly.json", "zones.parquet")
+    one, other = (
+        made(here, "zonal-here", None, *asked),
+        made([*there, "--deploy-mode", "cluster"], "zonal-yarn", yarn.environment, *asked),
+    )
+    expected = ds.dataset(one / "statistics").to_table().sort_by([("zone", "ascending"), ("start", "ascending")])
+    found = ds.dataset(other / "statistics").to_table().sort_by([("zone", "ascending"), ("start", "ascending")])
+    assert expected.num_rows == 16 * 7
+    assert found.equals(expected)
+
+    joined = made(there, "join-yarn", yarn.environment, "join", "zones.parquet", "zones.parquet")
+    # Each zone meets itself and its neighbours on a lattice of four by four.
+    assert ds.dataset(joined).count_rows() == 10 * 10
 
 
 def test_a_worker_of_sparks_own_cluster_is_lost_and_nothing_else(cluster, romania, submit, results):

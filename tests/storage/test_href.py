@@ -3,7 +3,7 @@ import rasterio
 
 from jeospark.errors import AssetUnreadableError
 from jeospark.settings import Settings
-from jeospark.storage.href import gdal_options, gdal_path
+from jeospark.storage.href import gdal_options, gdal_path, hadoop_path
 
 
 @pytest.mark.parametrize(
@@ -18,6 +18,19 @@ from jeospark.storage.href import gdal_options, gdal_path
 )
 def test_href_becomes_what_gdal_opens(href, path):
     assert gdal_path(href) == path
+
+
+@pytest.mark.parametrize(
+    ("href", "path"),
+    [
+        ("/data/a b.parquet", "file:///data/a b.parquet"),
+        ("file:///data/a.parquet", "file:///data/a.parquet"),
+        ("hdfs://host:9000/a", "hdfs://host:9000/a"),
+        ("s3://bucket/a", "s3a://bucket/a"),
+    ],
+)
+def test_a_path_is_on_a_mounted_file_system_for_spark_too(href, path):
+    assert hadoop_path(href) == path
 
 
 def test_variable_is_opened_inside_its_file():

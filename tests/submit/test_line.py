@@ -5,9 +5,10 @@ import pytest
 
 from jeospark.errors import ClusterDownError, ProfileError
 from jeospark.submit.hadoop import Hadoop
-from jeospark.submit.memory import forecast, memory_conf
+from jeospark.submit.memory import memory_conf
 from jeospark.submit.profile import read_properties, site_defaults
 from jeospark.submit.request import TAGS, Request, command, environment_conf, line, logging_conf
+from jeospark.submit.script import Script, read_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -72,10 +73,16 @@ def test_memory_is_what_the_plan_needs(cores, overhead):
     assert memory_conf(429, cores, {"spark.executor.memory": "2g"}) == {"spark.executor.memoryOverhead": overhead}
 
 
-def test_a_job_that_cannot_tell_what_it_does_is_no_failure(tmp_path):
+@pytest.mark.parametrize(("said", "sedona"), [("", False), ("SEDONA = True\n", True), ("SEDONA = 'no'\n", False)])
+def test_a_job_that_cannot_tell_what_it_does_is_no_failure(tmp_path, said, sedona):
     script = tmp_path / "job.py"
-    script.write_text("if __name__ == '__main__':\n    raise SystemExit(3)\n")
-    assert forecast(script, ()) is None
+    script.write_text(f"{said}if __name__ == '__main__':\n    raise SystemExit(3)\n")
+    assert read_script(script) == Script(job=None, sedona=sedona)
+
+
+@pytest.mark.parametrize(("job", "sedona"), [("composite", False), ("zonal", False), ("join", True), ("density", True)])
+def test_jobs_that_join_by_place_say_that_they_need_sedona(job, sedona):
+    assert read_script(ROOT / "jobs" / f"{job}.py").sedona is sedona
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.conf")), ids=lambda path: path.name)

@@ -13,10 +13,9 @@ import shapely
 from pyproj import Geod
 
 import jeospark
-from jeospark.engine.jars import sedona_jars
+from jeospark.engine.jars import SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
 from jeospark.grid import Grid
-from jeospark.sql.session import SEDONA
 from jeospark.vector.helpers_density import square_km
 from jeospark.vector.helpers_files import read_layer, write_layer
 
