@@ -16,7 +16,7 @@ FAULTS = {
     "events": Fault(events_full),
     "twins": Fault(twins, ways=("local", "standalone", "yarn")),
     "elsewhere": Fault(elsewhere),
-    "memory": Fault(memory),
+    "memory": Fault(memory, ways=("local", "yarn")),
     "killed": Fault(killed),
     "hung": Fault(hung),
     "away": Fault(away),

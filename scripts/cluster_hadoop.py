@@ -146,6 +146,7 @@ def _sites(folder: Path, layout: Mapping[str, Mapping[str, str]]) -> dict[str, d
             # A container over its memory is ended by name; addresses that are only reserved do not count.
             "yarn.nodemanager.pmem-check-enabled": "true",
             "yarn.nodemanager.vmem-check-enabled": "false",
+            "yarn.nodemanager.container-monitor.interval-ms": 500,
             "yarn.nodemanager.resource.memory.enforced": "false",
             "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": 99.5,
             # Logs of what ended stay for a look at them.
