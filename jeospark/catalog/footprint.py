@@ -20,6 +20,12 @@ _EDGE_POINTS = 21
 _FEWEST = 3
 """Points of an outline."""
 
+_HALF_TURN = 180.0
+"""Degrees; an outline that ends further than this from where it began has gone round a pole."""
+
+_ROUNDING = 1e-9
+"""Degrees between polygons that touch."""
+
 _TOLERANCE = 0.05
 """By how much of a pixel the outline of a grid may be simplified."""
 
@@ -41,15 +47,20 @@ def footprint_of_ring(
         tolerance: Points closer than this to the line between their neighbours are dropped, degrees.
 
     Returns:
-        `{"geometry": GeoJSON, "bbox": [west, south, east, north]}`; west > east where the item crosses.
+        `{"geometry": GeoJSON, "bbox": [west, south, east, north]}`; west > east where the item crosses. Of an outline
+        that goes once round a pole, what lies between it and the pole.
 
     Raises:
         SourceError: The outline has no area.
     """
     if len(longitudes) < _FEWEST:
         raise SourceError(f"the footprint has {len(longitudes)} points", remedy="Mend the item's geometry.")
-    unwrapped = np.unwrap(longitudes, period=360.0)
-    outline = shapely.simplify(shapely.polygons(np.column_stack([unwrapped, latitudes])), tolerance)
+    unwrapped = np.unwrap(np.append(longitudes, longitudes[0]), period=360.0)
+    heights = np.clip(np.append(latitudes, latitudes[0]), -90.0, 90.0)
+    if abs(unwrapped[-1] - unwrapped[0]) > _HALF_TURN:
+        pole = np.copysign(90.0, heights.mean())
+        unwrapped, heights = np.append(unwrapped, unwrapped[[-1, 0]]), np.append(heights, [pole, pole])
+    outline = shapely.simplify(shapely.polygons(np.column_stack([unwrapped, heights])), tolerance)
     return _as_item_fields(_cut(_polygons(outline)))
 
 
@@ -74,8 +85,31 @@ def footprint_of_grid(crs: str, transform: Transform, shape: tuple[int, int]) ->
         raise SourceError(
             f"the grid lies outside the area of its CRS {crs[:60]}", remedy="Check its CRS and transform."
         )
+    pole = _pole_within(crs, transform, shape)
+    if pole:
+        # All longitudes, from the outline's point that is furthest from the pole.
+        edge = float(latitudes.min() if pole > 0 else latitudes.max())
+        return _as_item_fields(shapely.box(-180.0, min(edge, pole), 180.0, max(edge, pole)))
     pixel = min(np.ptp(np.unwrap(longitudes, period=360.0)) / columns, np.ptp(latitudes) / rows)
     return footprint_of_ring(np.asarray(longitudes), np.asarray(latitudes), tolerance=_TOLERANCE * float(pixel))
+
+
+def _pole_within(crs: str, transform: Transform, shape: tuple[int, int]) -> float:
+    """Latitude of the pole that a grid holds, or that lies so near to it that points of its edges go round it; else 0.
+
+    Only a pole that is one point of the CRS has longitudes all around it.
+    """
+    a, b, c, d, e, f = transform
+    margin = 1 / (_EDGE_POINTS - 1)
+    for pole in (-90.0, 90.0):
+        meridians = np.arange(-180.0, 180.0, 90.0)
+        xs, ys = _to_degrees(crs).transform(meridians, np.full(4, pole), direction="INVERSE")
+        if not (np.isfinite(xs).all() and np.isfinite(ys).all()):
+            continue
+        shares = np.linalg.solve([[a * shape[1], b * shape[0]], [d * shape[1], e * shape[0]]], [xs - c, ys - f])
+        if (shares > -margin).all() and (shares < 1 + margin).all() and np.ptp(shares, axis=1).max() < margin:
+            return pole
+    return 0.0
 
 
 def footprint_of_geojson(geometry: Mapping[str, Any]) -> dict[str, Any]:
@@ -90,7 +124,7 @@ def footprint_of_geojson(geometry: Mapping[str, Any]) -> dict[str, Any]:
         raise SourceError(f"the geometry is not GeoJSON ({error})", remedy="Mend the item's geometry.") from error
     if shape.geom_type == "Polygon" and _jumps(shape):
         return footprint_of_ring(*np.asarray(shape.exterior.coords).T)
-    return _as_item_fields(_polygons(shape))
+    return _as_item_fields(_cut(_polygons(shape)))
 
 
 def footprint_of_bbox(bbox: Sequence[float]) -> dict[str, Any]:
@@ -146,7 +180,7 @@ def _cut(shape: BaseGeometry) -> BaseGeometry:
     for turn in range(int(np.floor((west + 180) / 360)), int(np.ceil((east - 180) / 360)) + 1):
         side = shape.intersection(shapely.box(turn * 360 - 180, -90, turn * 360 + 180, 90))
         parts += [leaf for leaf in shapely.get_parts(translate(side, xoff=-360.0 * turn)) if leaf.area > 0]
-    return parts[0] if len(parts) == 1 else shapely.MultiPolygon(parts)
+    return parts[0] if len(parts) == 1 else shapely.union_all(parts)
 
 
 def _as_item_fields(shape: BaseGeometry) -> dict[str, Any]:
@@ -156,8 +190,20 @@ def _as_item_fields(shape: BaseGeometry) -> dict[str, Any]:
 def _bbox(shape: BaseGeometry) -> list[float]:
     west, south, east, north = shape.bounds
     parts = [part.bounds for part in shapely.get_parts(shape)]
-    if west == -180 and east == 180 and not any(part[0] == -180 and part[2] == 180 for part in parts):
-        # It touches the antimeridian from both sides: RFC 7946, section 5.2.
-        west = min(part[0] for part in parts if part[0] >= 0)
-        east = max(part[2] for part in parts if part[2] <= 0)
+    if west == -180 and east == 180:
+        west, east = _sides([(part[0], part[2]) for part in parts])
     return [float(west), float(south), float(east), float(north)]
+
+
+def _sides(spans: Sequence[tuple[float, float]]) -> tuple[float, float]:
+    """West and east of what touches the antimeridian from both sides (RFC 7946, section 5.2).
+
+    Outside is the widest gap between its parts; where there is none, they are all longitudes.
+    """
+    ordered = sorted(spans)
+    reached, widest, sides = ordered[0][1], _ROUNDING, (-180.0, 180.0)
+    for start, end in ordered[1:]:
+        if start - reached > widest:
+            widest, sides = start - reached, (start, reached)
+        reached = max(reached, end)
+    return sides

@@ -3,6 +3,7 @@ import pytest
 import shapely
 from hypothesis import given
 from hypothesis import strategies as st
+from pyproj import Transformer
 
 from jeospark.catalog.footprint import footprint_of_bbox, footprint_of_geojson, footprint_of_grid, footprint_of_ring
 from jeospark.errors import SourceError
@@ -32,6 +33,50 @@ def test_a_polygon_across_the_antimeridian_is_cut():
 def test_a_polygon_round_the_earth_is_not_cut():
     ring = [[-180, -90], [180, -90], [180, 90], [-180, 90], [-180, -90]]
     assert footprint_of_geojson({"type": "Polygon", "coordinates": [ring]})["bbox"] == [-180.0, -90.0, 180.0, 90.0]
+
+
+@pytest.mark.parametrize("first", [0.0, -0.125, 0.3, 180.0, -180.0])
+def test_a_grid_round_the_earth_has_all_longitudes(first):
+    """From Greenwich, or the centre of a pixel on it, as climate models have them; their poles are centres too."""
+    fields = footprint_of_grid("EPSG:4326", (0.25, 0.0, first, 0.0, -0.25, 90.125), (721, 1440))
+    shape = shapely.geometry.shape(fields["geometry"])
+    assert fields["bbox"] == pytest.approx([-180, -90, 180, 90])
+    assert shape.is_valid
+    assert shape.area == pytest.approx(360 * 180)
+
+
+def test_the_widest_gap_between_parts_is_outside():
+    boxes = [(170, 180), (-180, -170), (-150, -140), (100, 110)]
+    rings = [shapely.geometry.mapping(shapely.box(west, 0, east, 1))["coordinates"] for west, east in boxes]
+    assert footprint_of_geojson({"type": "MultiPolygon", "coordinates": rings})["bbox"] == [100.0, 0.0, -140.0, 1.0]
+
+
+def test_a_polygon_beyond_180_degrees_is_brought_back():
+    ring = [[170, -20], [190, -20], [190, -10], [170, -10], [170, -20]]
+    fields = footprint_of_geojson({"type": "Polygon", "coordinates": [ring]})
+    assert fields["bbox"] == [170.0, -20.0, -170.0, -10.0]
+    assert shapely.geometry.shape(fields["geometry"]).area == pytest.approx(200)
+
+
+@pytest.mark.parametrize(("epsg", "pole"), [(3413, 90), (3031, -90)])
+@pytest.mark.parametrize("left", [-1e6, -1e5, 0.0, 5e4])
+def test_a_grid_over_a_pole_holds_what_lies_around_it(epsg, pole, left):
+    """The pole inside, on the edge, or so near to it that the points of the edge go round it."""
+    pixels, size = 200, 10000.0
+    fields = footprint_of_grid(f"EPSG:{epsg}", (size, 0.0, left, 0.0, -size, 1e6), (pixels, pixels))
+    shape = shapely.geometry.shape(fields["geometry"])
+    x, y = np.meshgrid(left + size * (np.arange(pixels) + 0.5), 1e6 - size * (np.arange(pixels) + 0.5))
+    longitudes, latitudes = Transformer.from_crs(epsg, "OGC:CRS84", always_xy=True).transform(x.ravel(), y.ravel())
+    assert shape.is_valid
+    assert shapely.intersects_xy(shape, longitudes, latitudes).all()
+    assert fields["bbox"][1 if pole < 0 else 3] == pole
+
+
+def test_an_outline_that_goes_round_a_pole_holds_it():
+    ring = [[-135, 80], [-45, 80], [45, 80], [135, 80], [-135, 80]]
+    fields = footprint_of_geojson({"type": "Polygon", "coordinates": [ring]})
+    assert fields["bbox"] == [-180.0, 80.0, 180.0, 90.0]
+    assert shapely.geometry.shape(fields["geometry"]).area == pytest.approx(3600)
 
 
 def test_an_invalid_polygon_is_mended():
