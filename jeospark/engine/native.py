@@ -53,4 +53,5 @@ def _text(source: Source) -> str:
     a, _, c, _, e, f = source.transform or (1.0, 0.0, 0.0, 0.0, -1.0, 0.0)
     rows, cols = source.shape or (1, 1)
     top = f if e < 0 else f + e * rows
-    return f"{source.crs}:{abs(a)!r}:{rows}x{cols}:{c!r},{top!r}"
+    pixel = f"{abs(a)!r}" if abs(a) == abs(e) else f"{abs(a)!r}x{abs(e)!r}"
+    return f"{source.crs}:{pixel}:{rows}x{cols}:{c!r},{top!r}"
