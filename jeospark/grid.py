@@ -130,7 +130,7 @@ class Grid:
         Raises:
             GridError: An item names a tile that is none.
         """
-        item, tile = self.tiling.assign(footprints, mgrs, margin)
+        item, tile = self.tiling.assign(footprints, mgrs, margin, area)
         if area is None:
             return item, tile
         names, which = np.unique(tile, return_inverse=True)

@@ -1,6 +1,7 @@
 """Recipes seen at once, without Spark."""
 
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -100,6 +101,8 @@ def _geobox(ready: Program, bounds: Bounds | None, size: int, crs: str) -> GeoBo
         raise ExtentError("no area to look at", remedy="Give a bounding box: west, south, east, north in degrees.")
     area = BBox(west=asked[0], south=asked[1], east=asked[2], north=asked[3])
     left, bottom, right, top = area.bounds_in(crs)
+    if not all(map(isfinite, (left, bottom, right, top))):
+        raise ExtentError(f"the area {asked} has no place in {crs}", remedy="Name another CRS by `crs`.")
     longest = max(right - left, top - bottom)
     shape = (max(round(size * (top - bottom) / longest), 1), max(round(size * (right - left) / longest), 1))
     return geobox_of_bbox(area, crs=crs, shape=shape)

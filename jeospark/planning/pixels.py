@@ -8,8 +8,7 @@ import pyarrow.compute as pc
 from numpy.typing import NDArray
 
 from jeospark.grid import BBox, Grid
-from jeospark.raster.placement import parse_crs, turn_of
-from jeospark.tiling.extent import PixelExtent
+from jeospark.tiling.extent import PixelExtent, turn_of
 from jeospark.tiling.pairs import MARGIN
 
 TILES = 1 << 16
@@ -46,9 +45,9 @@ def reach(
     inner = np.array([bounds for _, bounds in places], np.float64).reshape(-1, 4)[which]
     same = names[at] == np.array([crs for crs, _ in places], object)[which]
     own = bounds[at]
-    apart = (
-        (own[:, 0] > inner[:, 2]) | (own[:, 2] < inner[:, 0]) | (own[:, 1] > inner[:, 3]) | (own[:, 3] < inner[:, 1])
-    )
+    turn = np.array([turn_of(crs) for crs, _ in places], np.float64)[which]
+    beside = [(own[:, 0] + shift > inner[:, 2]) | (own[:, 2] + shift < inner[:, 0]) for shift in (0.0, -turn, turn)]
+    apart = np.logical_and.reduce(beside) | (own[:, 1] > inner[:, 3]) | (own[:, 3] < inner[:, 1])
     reaching: NDArray[np.bool_] = ~(same & apart)
     return reaching
 
@@ -88,14 +87,6 @@ def _source_bounds(sources: pa.StructArray) -> tuple[Bounds, NDArray[np.object_]
     x, y = np.stack([c, c + a * cols]), np.stack([f, f + e * rows])
     corners = np.stack([x.min(axis=0), y.min(axis=0), x.max(axis=0), y.max(axis=0)], axis=1)
     names, there = crs.to_numpy(zero_copy_only=False), placed.to_numpy(zero_copy_only=False)
-    corners[(b != 0) | (d != 0) | _beyond_antimeridian(corners, names[there])] = np.nan
+    corners[(b != 0) | (d != 0)] = np.nan
     bounds[there] = corners
     return bounds, names
-
-
-def _beyond_antimeridian(bounds: Bounds, names: NDArray[np.object_]) -> NDArray[np.bool_]:
-    """True for bounds in longitudes past 180 degrees, which are those of other places as well."""
-    known, which = np.unique(names.astype(str), return_inverse=True)
-    half = np.array([turn_of(parse_crs(name)) / 2 or np.inf for name in known.tolist()], np.float64)[which]
-    beyond: NDArray[np.bool_] = (bounds[:, 0] < -half) | (bounds[:, 2] > half)
-    return beyond

@@ -5,7 +5,7 @@ import shapely
 from numpy.typing import NDArray
 from shapely import Geometry
 
-from jeospark.raster.placement import Target, parse_crs, project
+from jeospark.raster.placement import Target, parse_crs, project, turn_of
 from jeospark.raster.window import Window
 
 MARGIN_DEGREES = 0.01
@@ -20,6 +20,9 @@ class Footprint:
 
     def __init__(self, wkb: bytes | None, target: Target) -> None:
         self._area = None if wkb is None else _in_pixels(wkb, target)
+        turn = turn_of(parse_crs(target.crs)) / target.affine.a
+        # Longitudes that differ by a turn are one place.
+        self._turns = (0.0, -turn, turn) if turn else (0.0,)
         if self._area is not None:
             shapely.prepare(self._area)
 
@@ -27,8 +30,9 @@ class Footprint:
         """True where the item may have pixels in the window."""
         if self._area is None:
             return True
-        box = shapely.box(window.col, window.row, window.col + window.cols, window.row + window.rows)
-        return bool(shapely.intersects(self._area, box))
+        left, right = (np.array(self._turns) + col for col in (window.col, window.col + window.cols))
+        boxes = shapely.box(left, window.row, right, window.row + window.rows)
+        return bool(shapely.intersects(self._area, boxes).any())
 
 
 def _in_pixels(wkb: bytes, target: Target) -> Geometry | None:

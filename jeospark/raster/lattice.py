@@ -7,7 +7,7 @@ from math import ceil, floor
 import numpy as np
 from numpy.typing import NDArray
 
-from jeospark.raster.placement import Placement, Target, parse_crs, project, same_crs, turn_of
+from jeospark.raster.placement import Placement, Target, parse_crs, project, same_crs
 from jeospark.raster.window import Window, split
 
 STEP = 64
@@ -29,11 +29,6 @@ class Lattice:
     ratio: float
     """Source pixels that a target pixel spans, a side."""
 
-    @property
-    def turn(self) -> float:
-        """Source columns once round the Earth, whose multiples are one place; 0 where the CRS does not go round."""
-        return turn_of(self.placement.crs) / self.placement.transform.a
-
     def parts(self, window: Window) -> list[tuple[Window, int]]:
         """The window cut into parts, each with the pixels between its nodes.
 
@@ -54,17 +49,21 @@ class Lattice:
         ]
 
     def nodes(self, window: Window, step: int) -> tuple[Nodes, Nodes, Window]:
-        """Source columns and rows at the nodes that enclose a part, and where among them it lies, in target pixels."""
+        """Source columns and rows at the nodes that enclose a part, and where among them it lies, in target pixels.
+
+        Columns run on across the seam of a raster whose pixels go round the Earth, else they jump there.
+        """
         at = self._placed(window)
         cells = _cells(at, step)
         if step == STEP:
             us, vs = _known(self, cells).nodes
         else:
             us, vs = self.places(cells, step)
-        if self.turn and _jumps(us, self.turn):
+        turn = self.placement.turn
+        if self.placement.around and jumps(us, turn):
             some = us[np.isfinite(us)][0]
             with np.errstate(invalid="ignore"):
-                us = some + _turned(us - some, self.turn)
+                us = some + _turned(us - some, turn)
         return us, vs, Window(at.row % step, at.col % step, at.rows, at.cols)
 
     def places(self, cells: Window, step: int) -> tuple[Nodes, Nodes]:
@@ -82,11 +81,12 @@ class Lattice:
 
     def _around(self, us: Nodes) -> Nodes:
         """Columns brought to within half a turn of the raster's middle."""
-        if not self.turn:
+        turn = self.placement.turn
+        if not turn:
             return us
         middle = self.placement.shape[1] / 2
         with np.errstate(invalid="ignore"):
-            turned: Nodes = us - np.floor((us - middle) / self.turn + 0.5) * self.turn
+            turned: Nodes = us - np.floor((us - middle) / turn + 0.5) * turn
         return turned
 
     def _placed(self, window: Window) -> Window:
@@ -101,8 +101,9 @@ class Lattice:
 
     @property
     def _origin(self) -> tuple[float, float]:
+        """Where the axes' first pixel begins, to a millionth of a pixel: the same from whatever window."""
         affine, (row, col) = self.target.affine, self._first
-        return round(affine.c - col * affine.a, 6), round(affine.f - row * affine.e, 6)
+        return round(affine.c / affine.a - col, 6) * affine.a, round(affine.f / affine.e - row, 6) * affine.e
 
     @property
     def _pixel(self) -> tuple[float, float]:
@@ -125,11 +126,12 @@ def _known(lattice: Lattice, cells: Window) -> _Known:
     twice = Window(2 * cells.row, 2 * cells.col, 2 * cells.rows, 2 * cells.cols)
     us, vs = lattice.places(twice, STEP // 2)
     limit = BEND * max(lattice.ratio, 1.0)
-    bend = np.maximum(_bend(us, lattice.turn), _bend(vs, 0.0))
+    turn = lattice.placement.turn
+    bend = np.maximum(_bend(us, turn), _bend(vs, 0.0))
     steps = np.select([bend <= limit, bend <= limit * (STEP / FINER) ** 2], [STEP, FINER], 1)
     steps[_nowhere(us)] = STEP
     nodes = (us[::2, ::2], vs[::2, ::2])
-    whole = bool((steps == steps[0, 0]).all()) and not (lattice.turn and _jumps(nodes[0], lattice.turn))
+    whole = bool((steps == steps[0, 0]).all()) and not jumps(nodes[0], turn)
     return _Known(nodes, steps, whole)
 
 
@@ -144,7 +146,7 @@ def _bend(fine: Nodes, turn: float) -> Nodes:
 
     Args:
         fine: Coordinates at corners and middles, (2 · cells down + 1, 2 · cells across + 1).
-        turn: See `Lattice.turn`.
+        turn: See `Placement.turn`.
     """
     with np.errstate(invalid="ignore"):
         along, down = _sag(fine[::2], turn), _sag(fine[:, ::2].T, turn).T
@@ -164,7 +166,10 @@ def _turned(apart: Nodes, turn: float) -> Nodes:
     return apart - np.rint(apart / turn) * turn if turn else apart
 
 
-def _jumps(us: Nodes, turn: float) -> bool:
+def jumps(us: Nodes, turn: float) -> bool:
+    """True where columns at neighbouring nodes lie on different sides of the Earth's seam; see `Placement.turn`."""
+    if not turn:
+        return False
     with np.errstate(invalid="ignore"):
         steps = (np.abs(np.diff(us, axis=axis)) > turn / 2 for axis in (0, 1))
         return any(bool(step.any()) for step in steps)

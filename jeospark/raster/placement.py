@@ -16,6 +16,7 @@ from rasterio.io import DatasetReader
 
 from jeospark.errors import NoCrsError, NotRectifiedError
 from jeospark.model import Source, Transform
+from jeospark.raster.window import Window, split
 
 PIXEL_TOLERANCE = 1e-3
 """Grids whose pixel edges differ by less than this part of a pixel are one grid: coordinates are rounded in files."""
@@ -32,6 +33,34 @@ class Placement:
     """(rows, columns)."""
     flipped: bool
     """True where the file holds its southernmost row first."""
+
+    @property
+    def turn(self) -> float:
+        """Columns once round the Earth, whose multiples are one place; 0 where the CRS does not go round."""
+        return turn_of(self.crs) / self.transform.a
+
+    @property
+    def around(self) -> int:
+        """The same, where they are whole columns, so that one beyond the edge lies on one on the other side; else 0."""
+        whole = round(self.turn)
+        return whole if isclose(self.turn, whole, abs_tol=PIXEL_TOLERANCE) else 0
+
+    def unrolled(self, window: Window) -> list[tuple[Window, Window]]:
+        """Parts of a window of source pixels, and where each is held: columns are counted round the Earth.
+
+        Those that the raster has more than once are taken from its beginning.
+        """
+        around, end = self.around, window.col + window.cols
+        if not around or (window.col >= 0 and end <= max(around, self.shape[1])):
+            return [(window, window)]
+        cuts = split(Window(0, window.col, 1, window.cols), 1, around)
+        return [
+            (
+                Window(window.row, cut.col, window.rows, cut.cols),
+                Window(window.row, cut.col % around, window.rows, cut.cols),
+            )
+            for cut in cuts
+        ]
 
 
 @dataclass(frozen=True, slots=True)
@@ -160,7 +189,12 @@ def turn_of(crs: CRS) -> float:
 
 
 def _passes_antimeridian(placement: Placement) -> bool:
-    """True where columns lie beyond 180 degrees, whose places have longitudes of -180 to 180 in other grids."""
+    """True where columns lie beyond 180 degrees, whose places have longitudes of -180 to 180 in other grids.
+
+    Where a turn is whole columns, such places are the same pixels.
+    """
+    if placement.around:
+        return False
     half, across = turn_of(placement.crs) / 2, placement.transform.a
     west, east = placement.transform.c, placement.transform.c + placement.shape[1] * across
     return half > 0 and (west < -half - PIXEL_TOLERANCE * across or east > half + PIXEL_TOLERANCE * across)

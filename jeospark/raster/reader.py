@@ -156,7 +156,13 @@ class BandReader:
         return count
 
     def _decode(self, window: Window, out: NDArray[Any]) -> int:
-        """Fill `out` with source pixels, in the delivered encoding; returns how many were decoded."""
+        """Fill `out` with source pixels, in the delivered encoding; returns how many were decoded.
+
+        Columns beyond an edge are those on the raster's other side, where it goes round the Earth.
+        """
+        return sum(self._decode_part(held, out[part.within(window)]) for part, held in self.placement.unrolled(window))
+
+    def _decode_part(self, window: Window, out: NDArray[Any]) -> int:
         inside = window.clipped(*self.placement.shape)
         if inside.pixels < window.pixels:
             out.fill(self.encoding.nodata)

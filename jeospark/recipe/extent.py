@@ -1,7 +1,7 @@
 """Bounding boxes, and the places of a cube's pixels."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from math import ceil
 from typing import Any, Protocol
@@ -14,6 +14,7 @@ from pyproj.exceptions import CRSError
 from jeospark.errors import ExtentError, RecipeError
 from jeospark.model import Chunk
 from jeospark.recipe.registry import did_you_mean
+from jeospark.tiling.extent import turn_of
 
 Bounds = tuple[float, float, float, float]
 """West, south, east, north."""
@@ -75,6 +76,23 @@ class BoundingBox:
             ExtentError: The box does not fit into that CRS.
         """
         return self.bounds if crs == self.crs else _transformed(self.bounds, self.crs, crs)
+
+    def columns(self, x: NDArray[np.float64], crs: str) -> NDArray[np.bool_]:
+        """Tell which x of another CRS lie between the sides; longitudes are counted round the Earth.
+
+        Raises:
+            ExtentError: The box does not fit into that CRS.
+        """
+        west, south, east, north = self.bounds
+        turn = turn_of(crs)
+        if west > east and not turn:
+            sides = (replace(self, bounds=each) for each in ((west, south, 180.0, north), (-180.0, south, east, north)))
+            either: NDArray[np.bool_] = np.logical_or.reduce([side.columns(x, crs) for side in sides])
+            return either
+        first, _, last, _ = self.bounds_in(crs)
+        if not turn:
+            return np.asarray((x >= first) & (x <= last))
+        return np.asarray((x - first) % turn <= (last - first if last >= first else last - first + turn))
 
 
 @lru_cache(maxsize=256)

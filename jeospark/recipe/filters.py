@@ -45,8 +45,9 @@ def _filter_bands(cube: Chunk, bands: Sequence[object]) -> Chunk:
 def _filter_bbox(cube: Chunk, extent: Mapping[str, object]) -> Chunk:
     """Cut the cube; a window on a grid keeps its shape instead, and is null outside the box."""
     x, y, crs = centres(cube)
-    west, south, east, north = BoundingBox.from_json(extent).bounds_in(crs)
-    columns, rows = (x >= west) & (x <= east), (y >= south) & (y <= north)
+    box = BoundingBox.from_json(extent)
+    _, south, _, north = box.bounds_in(crs)
+    columns, rows = box.columns(x, crs), (y >= south) & (y <= north)
     if "x" in cube.labels:
         cut = take(cube, "y", np.flatnonzero(rows).tolist())
         return take(cut, "x", np.flatnonzero(columns).tolist())

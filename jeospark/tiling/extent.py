@@ -1,8 +1,8 @@
 """Areas asked for, and the pixels that serve them."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cache
-from math import ceil, floor
+from math import ceil, floor, pi
 
 import numpy as np
 from pyproj import CRS
@@ -60,6 +60,18 @@ class BBox:
             x0, y0, x1, y1 = reprojected_bounds(self.crs, crs, self._edges())[0].tolist()
         return x0, y0, x1, y1
 
+    def parts_in(self, crs: str) -> list[tuple[float, float, float, float]]:
+        """As `bounds_in`, for all that is the area: both sides of the antimeridian, and longitudes of other turns."""
+        turn = turn_of(crs)
+        if turn:
+            x0, y0, x1, y1 = self.bounds_in(crs)
+            return [(x0 + shift, y0, x1 + shift, y1) for shift in (0.0, -turn, turn)]
+        if not self._degrees:
+            return [self.bounds_in(crs)]
+        west, east = self.west, self.east + (360.0 if self.west > self.east else 0.0)
+        sides = [(max(west - shift, -180.0), min(east - shift, 180.0)) for shift in (-360.0, 0.0, 360.0)]
+        return [replace(self, west=first, east=last).bounds_in(crs) for first, last in sides if first < last]
+
     def _edges(self) -> Floats:
         return np.array([[self.west, self.south, self.east, self.north]])
 
@@ -85,18 +97,37 @@ class PixelExtent:
         return c, f + rows * e, c + columns * a, f
 
     def crop(self, area: BBox) -> "PixelExtent | None":
-        """Keep the whole pixels that the area's bounds touch; None where there are none."""
-        x0, y0, x1, y1 = area.bounds_in(self.crs)
+        """Keep the whole pixels that the area's bounds touch, and those between them; None where there are none.
+
+        Of an extent round the whole Earth, columns go on beyond its edge where the area does.
+        """
+        parts = [part for bounds in area.parts_in(self.crs) if (part := self._touched(*bounds)) is not None]
+        if not parts:
+            return None
+        top, left = (min(part[axis][0] for part in parts) for axis in (0, 1))
+        bottom, right = (max(part[axis][1] for part in parts) for axis in (0, 1))
+        columns = sorted(part[1] for part in parts)
+        if len(columns) > 1 and right - left == self._around and columns[0][1] < columns[-1][0]:
+            left, right = columns[-1][0], columns[0][1] + self._around
+        a, _, c, _, e, f = self.transform
+        return PixelExtent(
+            crs=self.crs,
+            transform=(a, 0.0, c + left * a, 0.0, e, f + top * e),
+            shape=(bottom - top, right - left),
+        )
+
+    @property
+    def _around(self) -> int:
+        """Columns once round the Earth; 0 where they are not whole, or the CRS does not go round."""
+        turn = turn_of(self.crs) / self.transform[0]
+        return round(turn) if abs(turn - round(turn)) < SNAP * max(turn, 1.0) else 0
+
+    def _touched(self, x0: float, y0: float, x1: float, y1: float) -> tuple[tuple[int, int], tuple[int, int]] | None:
+        """First and last row and column (exclusive) of the pixels that bounds touch."""
         a, _, c, _, e, f = self.transform
         rows = _interval((y1 - f) / e, (y0 - f) / e, self.shape[0])
         columns = _interval((x0 - c) / a, (x1 - c) / a, self.shape[1])
-        if rows is None or columns is None:
-            return None
-        return PixelExtent(
-            crs=self.crs,
-            transform=(a, 0.0, c + columns[0] * a, 0.0, e, f + rows[0] * e),
-            shape=(rows[1] - rows[0], columns[1] - columns[0]),
-        )
+        return None if rows is None or columns is None else (rows, columns)
 
 
 def _interval(first: float, last: float, size: int) -> tuple[int, int] | None:
@@ -117,6 +148,17 @@ def known_crs(crs: str) -> CRS:
         return CRS.from_user_input(crs)
     except CRSError as error:
         raise GridError(f"no CRS '{crs}'", remedy="Give a code, such as EPSG:3035.") from error
+
+
+@cache
+def turn_of(crs: str) -> float:
+    """Once round the Earth in units of a geographic CRS; 0 where the CRS does not go round.
+
+    Raises:
+        GridError: PROJ does not know it.
+    """
+    known = known_crs(crs)
+    return 2 * pi / known.axis_info[0].unit_conversion_factor if known.is_geographic else 0.0
 
 
 @cache

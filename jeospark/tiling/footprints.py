@@ -5,7 +5,7 @@ from functools import cache
 import numpy as np
 import shapely
 from numpy.typing import NDArray
-from pyproj import Transformer
+from pyproj import CRS, Transformer
 
 Floats = NDArray[np.float64]
 Integers = NDArray[np.int64]
@@ -16,6 +16,8 @@ LONLAT = "OGC:CRS84"
 _WIDE = 3.0
 """Boxes of more degrees than this get many points an edge."""
 _MANY = 64
+_LARGE = 90.0
+"""Boxes of more degrees than this, of longitude and of latitude, are bounded by no outline."""
 _EDGE = 16
 """Points on an edge of a rectangle's outline: a chord of a 16th bends 256 times less than the whole edge."""
 
@@ -31,7 +33,8 @@ def projected_bounds(
     """Bound boxes of longitude and latitude in a CRS.
 
     Edges are followed by several points, and their greatest bend between the points is added. A box with west > east
-    crosses the antimeridian.
+    crosses the antimeridian. One of the Earth or much of it is cut to where the CRS is used: projections fold far from
+    there, so that the outline of such a box bounds nothing.
 
     Args:
         crs: Any text that PROJ understands.
@@ -45,12 +48,57 @@ def projected_bounds(
         box can be projected.
     """
     east = np.where(west > east, east + 360.0, east)
+    used = _area_of_use(crs)
+    if used is not None:
+        west, south, east, north = cut(west, south, east, north, used)
     wide = np.maximum(east - west, north - south) > _WIDE
     bounds = np.empty((4, west.size))
     for chosen, points in ((~wide, 2), (wide, _MANY)):
         ring = _ring(west[chosen], south[chosen], east[chosen], north[chosen], points)
         bounds[:, chosen] = _bounds_of(LONLAT, crs, ring)
     return bounds[0], bounds[1], bounds[2], bounds[3]
+
+
+def cut(
+    west: Floats, south: Floats, east: Floats, north: Floats, served: tuple[float, float, float, float]
+) -> tuple[Floats, Floats, Floats, Floats]:
+    """Cut boxes of the Earth or much of it to another box; smaller ones stay as they are.
+
+    Args:
+        west: Degrees, shape (n,), as the other edges.
+        south: See `west`.
+        east: Not less than `west`.
+        north: See `west`.
+        served: West, south, east, north in degrees; west > east crosses the antimeridian.
+
+    Returns:
+        As given; NaN where nothing is left.
+    """
+    first, low, last, high = served
+    turns = np.array([-360.0, 0.0, 360.0])[:, None]
+    begin = np.maximum(west, first + turns)
+    end = np.minimum(east, (last + 360.0 if first > last else last) + turns)
+    meets = begin < end
+    large = (east - west > _LARGE) & (north - south > _LARGE)
+    lost = large & ~(meets.any(axis=0) & (np.maximum(south, low) < np.minimum(north, high)))
+    inside = (
+        np.where(meets, begin, np.inf).min(axis=0),
+        np.maximum(south, low),
+        np.where(meets, end, -np.inf).max(axis=0),
+        np.minimum(north, high),
+    )
+    west, south, east, north = (
+        np.where(lost, np.nan, np.where(large, kept, edge))
+        for kept, edge in zip(inside, (west, south, east, north), strict=True)
+    )
+    return west, south, east, north
+
+
+@cache
+def _area_of_use(crs: str) -> tuple[float, float, float, float] | None:
+    """Where a projection is used; None where that is not known, or the CRS is none of a plane."""
+    known = CRS.from_user_input(crs)
+    return known.area_of_use.bounds if known.area_of_use is not None and not known.is_geographic else None
 
 
 def reprojected_bounds(source: str, target: str, rectangles: Floats) -> Floats:

@@ -9,8 +9,8 @@ import shapely
 from numpy.typing import NDArray
 
 from jeospark.errors import ExtentError, GridError
-from jeospark.tiling.extent import BBox, PixelExtent, check_area, known_crs
-from jeospark.tiling.footprints import Floats, Geometries, Integers, outlines, projected_bounds
+from jeospark.tiling.extent import BBox, PixelExtent, check_area, known_crs, turn_of
+from jeospark.tiling.footprints import Floats, Geometries, Integers, cut, outlines, projected_bounds
 from jeospark.tiling.pairs import MARGIN, degrees, furthest, near, sorted_pairs
 
 
@@ -134,12 +134,12 @@ class RegularTiling:
         return self._ranges(*projected_bounds(self.crs, west, south, east, north))
 
     def assign(
-        self, footprints: Geometries, mgrs: Sequence[str | None], margin: float
+        self, footprints: Geometries, mgrs: Sequence[str | None], margin: float, area: BBox | None
     ) -> tuple[Integers, NDArray[np.str_]]:
-        """See `jeospark.grid.Grid.assign`."""
+        """See `jeospark.grid.Grid.assign`; tiles outside the area may come too."""
         del mgrs
         parts, item = shapely.get_parts(shapely.from_wkb(footprints), return_index=True)
-        part, row, col, certain = self._candidates(parts, margin)
+        part, row, col, certain = self._candidates(parts, margin, area)
         least, width = col.min(initial=0), col.max(initial=0) - col.min(initial=0) + 1
         code, which = np.unique(row * width + (col - least), return_inverse=True)
         rows, columns = code // width, code % width + least
@@ -152,17 +152,39 @@ class RegularTiling:
         )
         return sorted_pairs(item[part[meets]], which[meets], names)
 
-    def _candidates(self, parts: Geometries, margin: float) -> tuple[Integers, Integers, Integers, NDArray[np.bool_]]:
+    def _candidates(
+        self, parts: Geometries, margin: float, area: BBox | None
+    ) -> tuple[Integers, Integers, Integers, NDArray[np.bool_]]:
         """Pair polygons with the tiles under their boxes: polygon, row, column, and whether it is the only tile."""
         reach = degrees(margin, furthest(parts))
         west, south, east, north = shapely.bounds(parts).T
         south, north = np.maximum(south - reach, -90.0), np.minimum(north + reach, 90.0)
-        first_row, last_row, first_col, last_col = self.tiles_for_bboxes(west - reach, south, east + reach, north)
+        boxes = west - reach, south, east + reach, north
+        of, west, south, east, north = self._turned(*(boxes if area is None else cut(*boxes, area.lonlat)))
+        first_row, last_row, first_col, last_col = self.tiles_for_bboxes(west, south, east, north)
         high, wide = np.maximum(last_row - first_row + 1, 0), np.maximum(last_col - first_col + 1, 0)
         count = high * wide
-        part = np.repeat(np.arange(len(parts)), count)
+        box = np.repeat(np.arange(len(of)), count)
         nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
-        return part, first_row[part] + nth // wide[part], first_col[part] + nth % wide[part], (count == 1)[part]
+        return of[box], first_row[box] + nth // wide[box], first_col[box] + nth % wide[box], (count == 1)[box]
+
+    def _turned(
+        self, west: Floats, south: Floats, east: Floats, north: Floats
+    ) -> tuple[Integers, Floats, Floats, Floats, Floats]:
+        """Boxes in the longitudes of the grid: number of the box that each was, and its edges.
+
+        Where the grid's first tile lies beyond the antimeridian, as of rasters with longitudes of 0 to 360, longitudes
+        are counted from its edge.
+        """
+        every, left = np.arange(len(west)), self.origin[0]
+        turn, right = turn_of(self.crs), left + self.tile_shape[1] * self.resolution[0]
+        if not turn or (left >= -turn / 2 and right <= turn / 2):
+            return every, west, south, east, north
+        first = left * 360.0 / turn
+        shifts = np.arange(np.floor((first - 180.0) / 360.0), np.ceil((first + 180.0) / 360.0) + 1)[:, None] * 360.0
+        begin, end = np.maximum(west + shifts, first), np.minimum(east + shifts, first + 360.0)
+        turned, of = np.nonzero(begin < end)
+        return of, begin[turned, of], south[of], end[turned, of], north[of]
 
     def _outlines(self, rows: Integers, columns: Integers) -> Geometries:
         x, y = self.resolution

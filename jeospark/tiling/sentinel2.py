@@ -71,9 +71,10 @@ class MgrsTiling:
         return tuple(sorted({all_tiles()[place] for place in found.tolist()}))
 
     def assign(
-        self, footprints: Geometries, mgrs: Sequence[str | None], margin: float
+        self, footprints: Geometries, mgrs: Sequence[str | None], margin: float, area: BBox | None
     ) -> tuple[Integers, NDArray[np.str_]]:
         """See `jeospark.grid.Grid.assign`; an item that names its tile goes to that one and no other."""
+        del area
         given, inverse = np.unique(np.array([tile or "" for tile in mgrs], dtype=np.str_), return_inverse=True)
         proper = np.array([normalised(str(tile)) if tile else "" for tile in given], dtype=np.str_)[inverse]
         item, free = np.flatnonzero(proper != ""), np.flatnonzero(proper == "")

@@ -6,7 +6,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from jeospark.catalog.bands import collection_bands
-from jeospark.errors import AssetUnreadableError, CatalogError, EmptySelectionError
+from jeospark.errors import AssetUnreadableError, CatalogError, EmptySelectionError, ExtentError
 from jeospark.grid import Grid, geobox_from
 from jeospark.lab.recipe import load_collection
 from jeospark.settings import Settings
@@ -110,6 +110,14 @@ def test_a_picture_of_a_box_in_degrees(archive, scene, tmp_path):
     view.to_png(tmp_path / "view.png")
     assert (tmp_path / "view.png").read_bytes().startswith(b"\x89PNG")
     assert view._repr_png_() == (tmp_path / "view.png").read_bytes()
+
+
+def test_an_area_that_a_projection_cannot_show_is_named(archive, scene):
+    archive.write("a", "2020-05-01", scene(1))
+    archive.save()
+    globe = "+proj=ortho +lat_0=50 +lon_0=10 +datum=WGS84 +type=crs"
+    with pytest.raises(ExtentError, match=r"has no place in \+proj=ortho"):
+        chain().preview((-170, -50, -160, -40), crs=globe, catalog=archive.catalog)
 
 
 def test_the_area_of_the_recipe_is_the_one_shown_where_none_is_given(archive, scene):

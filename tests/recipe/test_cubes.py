@@ -1,12 +1,15 @@
 """Processes on cubes, and what the evaluator promises of types, memory and errors."""
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 
 import numpy as np
 import pytest
+from pyproj import Transformer
 
 from jeospark.errors import ArgumentError, DimensionError, ExtentError, RecipeError
+from jeospark.grid import geobox_from
 from jeospark.model import Chunk
 from jeospark.recipe.evaluate import call, evaluate
 from jeospark.recipe.graph import ProcessGraph
@@ -232,6 +235,31 @@ def test_filter_bbox_keeps_the_shape_of_a_window(tools):
     result = tools.run(tools.chain(("filter_bbox", {"extent": box})), chunk)
     assert result.data.shape == chunk.data.shape
     assert result.valid[0, 0].tolist() == [[True, True, False, False]] * 4
+
+
+@pytest.mark.parametrize(
+    ("left", "west", "east", "kept"),
+    [
+        (170, 178, -178, range(8, 12)), (170, -178, -175, range(12, 15)), (-180, 178, -178, [0, 1]),
+        (350, -5, 5, range(5, 15)), (-10, 350, 370, range(20)), (0, 0, 360, range(20)),
+    ],
+)  # fmt: skip
+def test_a_bbox_in_degrees_goes_round_the_earth(tools, left, west, east, kept):
+    place = geobox_from("EPSG:4326", (1.0, 0.0, left, 0.0, -1.0, 1.0), (1, 20))
+    chunk = replace(tools.cube(np.ones((1, 1, 1, 20))), geobox=place)
+    box = {"west": west, "south": 0, "east": east, "north": 1}
+    result = tools.run(tools.chain(("filter_bbox", {"extent": box})), chunk)
+    assert np.flatnonzero(result.valid.ravel()).tolist() == list(kept)
+
+
+def test_a_bbox_over_the_antimeridian_cuts_a_projected_window(tools):
+    place = geobox_from("EPSG:32701", (50000.0, 0.0, 0.0, 0.0, -50000.0, 8000000.0), (1, 20))
+    chunk = replace(tools.cube(np.ones((1, 1, 1, 20))), geobox=place)
+    box = {"west": 178, "south": -20, "east": -178, "north": -15}
+    result = tools.run(tools.chain(("filter_bbox", {"extent": box})), chunk)
+    x, _ = Transformer.from_crs(4326, 32701, always_xy=True).transform([178, -178], [-15, -15])
+    centres = 25000 + 50000 * np.arange(20)
+    assert result.valid.ravel().tolist() == [x[0] - 4000 <= each <= x[1] + 4000 for each in centres]
 
 
 @pytest.mark.parametrize(
