@@ -42,8 +42,10 @@ def nearest(
             left, right = _edges(us, m, n, q, turn)
             top, bottom = _edges(vs, m, n, q, 0.0)
             for k in range(j, stop):
-                p = (ahead + k + centre) / step
-                u, v = left + (right - left) * p, top + (bottom - top) * p
+                u, v = left, top
+                if step > 1:
+                    p = (ahead + k + centre) / step
+                    u, v = left + (right - left) * p, top + (bottom - top) * p
                 if turn > 0:
                     u = _turned(u, turn, cols)
                 if 0 <= u < cols and 0 <= v < rows:
@@ -85,8 +87,10 @@ def bilinear(
             left, right = _edges(us, m, n, q, turn)
             top, bottom = _edges(vs, m, n, q, 0.0)
             for k in range(j, stop):
-                p = (ahead + k + centre) / step
-                u, v = left + (right - left) * p, top + (bottom - top) * p
+                u, v = left, top
+                if step > 1:
+                    p = (ahead + k + centre) / step
+                    u, v = left + (right - left) * p, top + (bottom - top) * p
                 if turn > 0:
                     u = _turned(u, turn, cols)
                 if 0 <= u < cols and 0 <= v < rows and not np.isnan(source[int(v), int(u)]):
@@ -98,9 +102,14 @@ def bilinear(
 
 @compiled(nogil=True, inline="always")
 def _edges(nodes: NDArray[np.float64], m: int, n: int, q: float, turn: float) -> tuple[float, float]:
-    """A row's coordinate at the left and right edge of a cell; where it goes round the Earth, within half a turn."""
+    """A row's coordinate at the left and right edge of a cell; where it goes round the Earth, within half a turn.
+
+    A row on the nodes themselves (q = 0) is theirs, wherever those below it are: perhaps off the Earth.
+    """
     first, below = nodes[m, n], nodes[m + 1, n]
     across, beyond = nodes[m, n + 1], nodes[m + 1, n + 1]
+    if q == 0:
+        return first, across
     if turn > 0:
         below -= np.rint((below - first) / turn) * turn
         across -= np.rint((across - first) / turn) * turn

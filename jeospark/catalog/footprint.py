@@ -13,9 +13,13 @@ from shapely.geometry.base import BaseGeometry
 
 from jeospark.errors import SourceError
 from jeospark.model import Transform
+from jeospark.tiling.footprints import box_around
 
 _EDGE_POINTS = 21
 """Points an edge: a straight edge of a projected raster is a curve in longitude and latitude."""
+
+_LATTICE = 65
+"""Points a side of a grid, where its outline does not tell."""
 
 _FEWEST = 3
 """Points of an outline."""
@@ -73,7 +77,7 @@ def footprint_of_grid(crs: str, transform: Transform, shape: tuple[int, int]) ->
         shape: (rows, columns).
 
     Raises:
-        SourceError: A corner of the grid lies outside what the CRS can map, or the outline has no area.
+        SourceError: The grid lies outside what the CRS can map, or the outline has no area.
     """
     rows, columns = shape
     along = np.linspace(0.0, 1.0, _EDGE_POINTS)[:-1]
@@ -82,9 +86,7 @@ def footprint_of_grid(crs: str, transform: Transform, shape: tuple[int, int]) ->
     a, b, c, d, e, f = transform
     longitudes, latitudes = _to_degrees(crs).transform(a * column + b * row + c, d * column + e * row + f)
     if not (np.isfinite(longitudes).all() and np.isfinite(latitudes).all()):
-        raise SourceError(
-            f"the grid lies outside the area of its CRS {crs[:60]}", remedy="Check its CRS and transform."
-        )
+        return _of_places(crs, transform, shape)
     pole = _pole_within(crs, transform, shape)
     if pole:
         # All longitudes, from the outline's point that is furthest from the pole.
@@ -92,6 +94,18 @@ def footprint_of_grid(crs: str, transform: Transform, shape: tuple[int, int]) ->
         return _as_item_fields(shapely.box(-180.0, min(edge, pole), 180.0, max(edge, pole)))
     pixel = min(np.ptp(np.unwrap(longitudes, period=360.0)) / columns, np.ptp(latitudes) / rows)
     return footprint_of_ring(np.asarray(longitudes), np.asarray(latitudes), tolerance=_TOLERANCE * float(pixel))
+
+
+def _of_places(crs: str, transform: Transform, shape: tuple[int, int]) -> dict[str, Any]:
+    """The footprint of a grid that is partly off the Earth, as the corners of a world map are: around what is on it."""
+    a, b, c, d, e, f = transform
+    column, row = np.meshgrid(*(np.linspace(0.0, size, _LATTICE) for size in (shape[1], shape[0])))
+    places = box_around(*_to_degrees(crs).transform(a * column + b * row + c, d * column + e * row + f))
+    if places.is_empty:
+        raise SourceError(
+            f"the grid lies outside the area of its CRS {crs[:60]}", remedy="Check its CRS and transform."
+        )
+    return _as_item_fields(places)
 
 
 def _pole_within(crs: str, transform: Transform, shape: tuple[int, int]) -> float:

@@ -172,8 +172,9 @@ def _along(nodes: NDArray[np.float64], start: int, size: int, step: int) -> NDAr
     before = np.minimum(places.astype(np.int64), len(nodes) - 2)
     share = (places - before)[:, None]
     with np.errstate(invalid="ignore"):
-        between: NDArray[np.float64] = nodes[before] * (1 - share) + nodes[before + 1] * share
-    return between
+        between = nodes[before] * (1 - share) + nodes[before + 1] * share
+    # A node that is met exactly is itself, also where the one beside it is off the Earth.
+    return np.where(share == 0, nodes[before], np.where(share == 1, nodes[before + 1], between))
 
 
 def _exact(nodes: NDArray[np.float64]) -> NDArray[np.float64]:

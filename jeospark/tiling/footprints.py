@@ -155,7 +155,7 @@ def outlines(crs: str, bounds: Floats) -> Geometries:
     """Outline rectangles of a CRS in longitude and latitude.
 
     A rectangle over the antimeridian becomes a MultiPolygon of its two parts, one over a pole all that lies poleward of
-    its outline.
+    its outline, one that is partly off the Earth a box around what is on it.
 
     Args:
         crs: Any text that PROJ understands.
@@ -167,17 +167,51 @@ def outlines(crs: str, bounds: Floats) -> Geometries:
     ring = _ring(bounds[:, 0], bounds[:, 1], bounds[:, 2], bounds[:, 3], _EDGE)
     longitude, latitude = _transformer(crs, LONLAT).transform(ring[..., 0], ring[..., 1])
     usable = np.isfinite(longitude).all(axis=1) & np.isfinite(latitude).all(axis=1)
-    steps = np.diff(np.where(usable[:, None], longitude, 0.0), axis=1)
-    turned = longitude[:, :1] + np.cumsum((steps + 180.0) % 360.0 - 180.0, axis=1)
+    longitude = np.where(usable[:, None], longitude, 0.0)
+    turned = longitude[:, :1] + np.cumsum((np.diff(longitude, axis=1) + 180.0) % 360.0 - 180.0, axis=1)
     unrolled = np.concatenate([longitude[:, :1], turned], axis=1)
     polar = usable & (np.abs(unrolled[:, -1] - unrolled[:, 0]) > 180.0)
     plain = usable & ~polar
     found = np.full(len(bounds), shapely.Polygon(), dtype=object)
+    for at in np.flatnonzero(~usable):
+        x0, y0, x1, y1 = bounds[at]
+        places = np.meshgrid(np.linspace(x0, x1, _MANY + 1), np.linspace(y0, y1, _MANY + 1))
+        found[at] = box_around(*_transformer(crs, LONLAT).transform(*places))
     found[plain] = shapely.polygons(np.stack([unrolled[plain], latitude[plain]], axis=-1))
     beyond = plain & ((unrolled.max(axis=1) > 180.0) | (unrolled.min(axis=1) < -180.0))
     found[beyond] = [_folded(polygon) for polygon in found[beyond]]
     found[polar] = [_cap(row) for row in latitude[polar]]
     return found
+
+
+def box_around(longitude: Floats, latitude: Floats) -> shapely.Geometry:
+    """A box around places of a lattice, and what may lie between it and those that are off the Earth.
+
+    Args:
+        longitude: Degrees, shape (rows, columns), infinite off the Earth.
+        latitude: See `longitude`.
+
+    Returns:
+        A polygon, of all longitudes where neighbours lie on two sides of the antimeridian; empty for no place at all.
+    """
+    known = np.isfinite(longitude) & np.isfinite(latitude)
+    if not known.any():
+        return shapely.Polygon()
+    (west, east, wide), (south, north, high) = (
+        _reach(np.where(known, values, np.nan)) for values in (longitude, latitude)
+    )
+    if wide > 180.0:
+        west, east = -180.0, 180.0
+    return shapely.box(
+        max(west - wide, -180.0), max(south - high, -90.0), min(east + wide, 180.0), min(north + high, 90.0)
+    )
+
+
+def _reach(values: Floats) -> tuple[float, float, float]:
+    """Least and greatest of a lattice, and the greatest step between neighbours; NaN is left out."""
+    steps = [np.abs(np.diff(values, axis=axis)) for axis in (0, 1)]
+    widest = max((float(np.nanmax(step)) for step in steps if np.isfinite(step).any()), default=0.0)
+    return float(np.nanmin(values)), float(np.nanmax(values)), widest
 
 
 def _folded(polygon: shapely.Polygon) -> shapely.Geometry:

@@ -101,6 +101,20 @@ def test_a_grid_is_outlined_with_the_bend_of_its_edges():
     assert shape.covers(shapely.Point(10.0, 52.0))
 
 
+@pytest.mark.parametrize("left", [-18.1e6, -12e6, 6e6])
+def test_a_grid_partly_off_the_earth_holds_what_is_on_it(left):
+    """World maps have corners that are nowhere, as of ESRI:54009, on which the settlement layers of JRC are."""
+    size, pixels = 1e5, 120
+    fields = footprint_of_grid("ESRI:54009", (size, 0.0, left, 0.0, -size, 9.1e6), (pixels, pixels))
+    shape = shapely.geometry.shape(fields["geometry"])
+    x, y = np.meshgrid(left + size * (np.arange(pixels) + 0.5), 9.1e6 - size * (np.arange(pixels) + 0.5))
+    longitudes, latitudes = Transformer.from_crs("ESRI:54009", "OGC:CRS84", always_xy=True).transform(x, y)
+    known = np.isfinite(longitudes)
+    assert 0.05 < known.mean() < 0.95
+    assert shapely.intersects_xy(shape, longitudes[known], latitudes[known]).all()
+    assert shape.area < 360 * 180
+
+
 def test_a_grid_off_its_projection_is_refused():
     with pytest.raises(SourceError, match="outside the area"):
         footprint_of_grid("EPSG:3035", (1e6, 0.0, 1e9, 0.0, -1e6, 1e9), (10, 10))
