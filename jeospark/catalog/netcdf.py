@@ -1,5 +1,6 @@
 """CF netCDF cubes: each time step becomes an item, each variable an asset."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -26,6 +27,13 @@ _AXES = {
 """CF `standard_name`s of each axis, then names that are used without CF attributes."""
 
 Variable: TypeAlias = "netCDF4.Variable[Any]"
+
+LONLAT = "EPSG:4326"
+_DEGREES = {
+    axis: re.compile(rf"degrees?_?({letter}|{word})", re.IGNORECASE)
+    for axis, letter, word in (("X", "E", "east"), ("Y", "N", "north"))
+}
+"""Units of longitude and latitude (CF 1.11, sections 4.1 and 4.2)."""
 
 _IRREGULAR = 0.01
 """By how much of a pixel a coordinate may lie off its place, as float32 coordinates do."""
@@ -84,7 +92,7 @@ def _cube(dataset: netCDF4.Dataset, path: str) -> _Cube:
         size=Path(path).stat().st_size,
         times=_times(dataset[axes["T"]], path),
         variables=variables,
-        crs=_crs(dataset, variables, path),
+        crs=_crs(dataset, variables, path, degrees=_in_degrees(dataset, axes)),
         transform=(x_step, 0.0, x_origin, 0.0, y_step, y_origin),
         shape=(len(dataset.dimensions[axes["Y"]]), len(dataset.dimensions[axes["X"]])),
     )
@@ -140,9 +148,18 @@ def _times(coordinate: Variable, path: str) -> tuple[datetime, ...]:
     return tuple(np.asarray(moments, dtype=object).ravel().tolist())
 
 
-def _crs(dataset: netCDF4.Dataset, variables: Sequence[Variable], path: str) -> str:
+def _in_degrees(dataset: netCDF4.Dataset, axes: Mapping[str, str]) -> bool:
+    """True where the axes are true longitude and latitude, as CF knows them by their units."""
+    units = (str(getattr(dataset[axes[axis]], "units", "")) for axis in "XY")
+    return all(_DEGREES[axis].fullmatch(unit) for axis, unit in zip("XY", units, strict=True))
+
+
+def _crs(dataset: netCDF4.Dataset, variables: Sequence[Variable], path: str, *, degrees: bool) -> str:
+    """The CRS of the grid mapping; of longitudes and latitudes, which need none, WGS 84."""
     names = [getattr(one, "grid_mapping", None) for one in variables]
     mapping = next((dataset.variables[name] for name in names if name in dataset.variables), None)
+    if mapping is None and degrees:
+        return LONLAT
     if mapping is None:
         raise SourceError("no variable names a grid mapping", where=path, remedy="Add one with crs_wkt, as CF says.")
     attributes = {name: mapping.getncattr(name) for name in mapping.ncattrs()}
@@ -175,7 +192,7 @@ def _item(
 
 
 def _asset(cube: _Cube, variable: Variable, position: int, profile: Profile | None) -> tuple[str, dict[str, Any]]:
-    declared = {"name": str(variable.name), **_declared_band(variable), "jeospark:index": position}
+    declared = {"name": str(variable.name), **_declared_band(variable, cube.path), "jeospark:index": position}
     band = profile.complete(declared, None) if profile else declared
     return band["name"], {
         "href": cube.path,
@@ -192,15 +209,36 @@ def _asset(cube: _Cube, variable: Variable, position: int, profile: Profile | No
     }
 
 
-def _declared_band(variable: Variable) -> dict[str, Any]:
-    fields = {
-        "nodata": ("_FillValue", "missing_value"),
-        "raster:scale": ("scale_factor",),
-        "raster:offset": ("add_offset",),
-    }
-    declared: dict[str, Any] = {"data_type": str(variable.dtype)}
-    for field, names in fields.items():
-        given = [variable.getncattr(name) for name in names if name in variable.ncattrs()]
-        if given:
-            declared[field] = float(given[0])
+def _declared_band(variable: Variable, path: str) -> dict[str, Any]:
+    attributes = {name: variable.getncattr(name) for name in variable.ncattrs()}
+    dtype = _stored_type(variable)
+    declared: dict[str, Any] = {"data_type": str(dtype)}
+    given = [attributes[name] for name in ("_FillValue", "missing_value") if name in attributes]
+    missing = {str(number): float(number) for each in given for number in _as_stored(each, variable, dtype)}
+    if len(missing) > 1:
+        raise SourceError(
+            f"variable '{variable.name}' marks what is missing by {' and '.join(missing)}",
+            where=path,
+            remedy="Write it with one of them, as _FillValue.",
+        )
+    if missing:
+        declared["nodata"] = next(iter(missing.values()))
+    for field, name in (("raster:scale", "scale_factor"), ("raster:offset", "add_offset")):
+        if name in attributes:
+            declared[field] = float(attributes[name])
     return declared
+
+
+def _stored_type(variable: Variable) -> np.dtype[Any]:
+    """The type of the numbers; netCDF 3 has no unsigned ones, so that an attribute tells of them."""
+    dtype = np.dtype(variable.dtype)
+    unsigned = str(getattr(variable, "_Unsigned", "false")).lower() == "true" and dtype.kind == "i"
+    return np.dtype(f"u{dtype.itemsize}") if unsigned else dtype
+
+
+def _as_stored(values: Any, variable: Variable, dtype: np.dtype[Any]) -> list[Any]:
+    """Numbers of an attribute in the variable's type, without those that it cannot have."""
+    numbers = np.atleast_1d(np.asarray(values))
+    if np.dtype(variable.dtype).kind in "iu" and numbers.dtype.kind == "f":
+        numbers = numbers[np.isfinite(numbers)]
+    return list(numbers.astype(variable.dtype).view(dtype).tolist())

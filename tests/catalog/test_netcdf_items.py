@@ -1,5 +1,7 @@
+import netCDF4
 import numpy as np
 import pytest
+import rasterio
 from pyproj import CRS
 
 from jeospark.catalog.netcdf import netcdf_items
@@ -109,9 +111,54 @@ def _no_units(cube):
     cube["time"].delncattr("units")
 
 
+def test_longitude_and_latitude_need_no_grid_mapping(write_cube):
+    """As CF says; most cubes of climate models have none."""
+
+    def degrees(cube):
+        _no_mapping(cube)
+        cube["x"].units, cube["y"].units = "degrees_east", "degrees_north"
+        cube["x"][:], cube["y"][:] = np.arange(5) + 10.5, 49.5 - np.arange(4)
+
+    item = next(netcdf_items(str(write_cube(change=degrees))))
+    assert item["bbox"] == [10, 46, 15, 50]
+    assert item["assets"]["B2"]["proj:code"] == "EPSG:4326"
+
+
+def test_bytes_may_be_unsigned(tmp_path):
+    """NetCDF 3 has no unsigned types: GDAL reads numbers of 0 to 255 where `_Unsigned` says so."""
+    path = tmp_path / "bytes.nc"
+    with netCDF4.Dataset(path, "w", format="NETCDF3_CLASSIC") as cube:
+        axes = {"time": "days since 2020-01-01", "lat": "degrees_north", "lon": "degrees_east"}
+        for (name, unit), values in zip(axes.items(), ([0], [2.5, 1.5], [0.5, 1.5]), strict=True):
+            cube.createDimension(name, len(values))
+            axis = cube.createVariable(name, "f8", (name,))
+            axis.units = unit
+            axis[:] = values
+        band = cube.createVariable("v", "i1", ("time", "lat", "lon"), fill_value=-1)
+        band.set_auto_maskandscale(False)
+        band._Unsigned = "true"
+        band[0] = np.array([[1, 200], [255, 100]], np.uint8).view(np.int8)
+    item = next(netcdf_items(str(path)))
+    assert item["assets"]["v"]["bands"][0] == {"name": "v", "data_type": "uint8", "nodata": 255.0, "jeospark:index": 1}
+    with rasterio.open(f'NETCDF:"{path}":v') as dataset:
+        assert (dataset.dtypes, dataset.nodata) == (("uint8",), 255)
+
+
+def test_two_names_of_one_missing_value_are_one(write_cube):
+    def again(cube):
+        cube["B2"].missing_value = np.float64(0)
+
+    assert next(netcdf_items(str(write_cube(change=again))))["assets"]["B2"]["bands"][0]["nodata"] == 0
+
+
+def _two_missing(cube):
+    cube["B2"].missing_value = np.uint16(65535)
+
+
 @pytest.mark.parametrize(
     ("change", "text"),
     [
+        (_two_missing, "'B2' marks what is missing by 0 and 65535"),
         (_irregular, "not regular"),
         (_no_mapping, "grid mapping"),
         (_bad_crs, "no CRS"),
