@@ -16,7 +16,7 @@ class RasterInfo:
     """What the header of one raster file says."""
 
     crs: str | None
-    """`EPSG:nnnn` where the file's CRS has such a code, else WKT 2; None where it has none."""
+    """A code, such as `EPSG:3035` or `ESRI:54009`, where the file's CRS has one, else WKT 2; None where it has none."""
     transform: Transform | None
     """None where the file is placed by ground control points or not at all."""
     shape: tuple[int, int]

@@ -5,6 +5,7 @@ Nothing in it tells when it was written: the same plan gives the same bytes.
 
 import json
 import os.path
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -18,6 +19,8 @@ from jeospark.storage.href import join, with_suffix
 from jeospark.storage.publish import write_text_atomic
 
 COLLECTION_FILE = "collection.json"
+_CODE = re.compile(r"\w+:\w+")
+"""What names a CRS by its code, such as EPSG:3035."""
 RECIPE_FILE = "recipe.json"
 COG_TYPE = "image/tiff; application=geotiff; profile=cloud-optimized"
 _EXTENSIONS = {
@@ -191,7 +194,7 @@ def _band(band: OutputBand, data_type: str) -> dict[str, Any]:
 
 
 def _projection(unit: Unit) -> dict[str, Any]:
-    coded = unit.crs.upper().startswith("EPSG:")
+    coded = _CODE.fullmatch(unit.crs)
     crs = {"proj:code": unit.crs.upper()} if coded else {"proj:code": None, "proj:wkt2": unit.crs}
     return {**crs, "proj:shape": list(unit.shape), "proj:transform": list(unit.transform)}
 

@@ -1,5 +1,6 @@
 """The grid that the items of a collection have in common."""
 
+import re
 from itertools import islice
 
 from jeospark.catalog.store import Catalog
@@ -8,6 +9,7 @@ from jeospark.model import ItemRef, Source
 from jeospark.planning.select import question
 from jeospark.recipe.analysis import Load
 
+_CODE = re.compile(r"\w+:\w+")
 SAMPLE = 1000
 """Items looked at; a collection with one grid shows it in the first ones."""
 
@@ -46,7 +48,14 @@ def _finest(item: ItemRef) -> str:
             f"item '{item.item_id}' does not tell its grid",
             remedy="Name a grid with `--grid`, such as mgrs, webmercator:12 or EPSG:3035:10.",
         )
-    return _text(min(placed, key=lambda source: abs((source.transform or (1.0,))[0])))
+    finest = min(placed, key=lambda source: abs((source.transform or (1.0,))[0]))
+    if not _CODE.fullmatch(str(finest.crs)):
+        raise GridError(
+            f"the CRS of item '{item.item_id}' has no code, by which a grid could be named",
+            where=str(finest.crs)[:60],
+            remedy="Name a grid with `--grid`, such as mgrs, webmercator:12 or EPSG:3035:10.",
+        )
+    return _text(finest)
 
 
 def _text(source: Source) -> str:

@@ -1,7 +1,12 @@
 """What the header of a raster says, for the catalogue."""
 
+from rasterio.crs import CRS
+
 from jeospark.model import RasterInfo, Transform
 from jeospark.raster.datasets import Datasets, reading
+
+_AUTHORITIES = ("EPSG", "ESRI")
+"""Whose codes PROJ and GDAL know alike."""
 
 
 def describe(href: str, variable: str | None = None) -> RasterInfo:
@@ -13,11 +18,9 @@ def describe(href: str, variable: str | None = None) -> RasterInfo:
     """
     with Datasets(1) as datasets, reading(href):
         dataset = datasets.get(href, variable)
-        code = dataset.crs.to_epsg() if dataset.crs else None
-        wkt = dataset.crs.to_wkt() if dataset.crs else None
         placed: Transform | None = None if dataset.transform.is_identity else tuple(dataset.transform)[:6]
         return RasterInfo(
-            crs=f"EPSG:{code}" if code else wkt,
+            crs=_text(dataset.crs) if dataset.crs else None,
             transform=placed,
             shape=dataset.shape,
             dtypes=dataset.dtypes,
@@ -27,3 +30,10 @@ def describe(href: str, variable: str | None = None) -> RasterInfo:
             block=dataset.block_shapes[0],
             descriptions=dataset.descriptions,
         )
+
+
+def _text(crs: CRS) -> str:
+    """Its code, such as `EPSG:3035` or `ESRI:54009`, else WKT 2."""
+    code = crs.to_epsg()
+    authority = ("EPSG", str(code)) if code else crs.to_authority()
+    return ":".join(authority) if authority and authority[0] in _AUTHORITIES else str(crs.to_wkt(version="WKT2_2019"))

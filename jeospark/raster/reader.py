@@ -10,7 +10,7 @@ from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as GdalWindow
 
-from jeospark.errors import BandMissingError, NodataError
+from jeospark.errors import AssetUnreadableError, BandMissingError, NodataError
 from jeospark.model import Source
 from jeospark.raster.blocks import Blocks
 from jeospark.raster.datasets import Datasets
@@ -46,8 +46,8 @@ class BandReader:
         overviews: True where overviews may stand in for pixels (`OVERVIEW_RATIO`); for views, not for products.
 
     Raises:
-        RasterError: The asset is missing, unreadable, without CRS, not rectified, lacks the band, or declares a
-            nodata value that its type cannot hold.
+        RasterError: The asset is missing, unreadable, without CRS, not rectified, lacks the band, holds complex
+            numbers, or declares a nodata value that its type cannot hold.
     """
 
     def __init__(
@@ -244,6 +244,12 @@ def _encoding(dataset: DatasetReader, source: Source) -> Encoding:
             remedy="Ingest the source again; its STAC item does not fit the file.",
         )
     at = source.index - 1
+    if dataset.dtypes[at].startswith("complex"):
+        raise AssetUnreadableError(
+            f"band {source.band} holds complex numbers ({dataset.dtypes[at]})",
+            where=source.href,
+            remedy="Make real ones of them first, such as their intensity.",
+        )
     dtype = np.dtype(dataset.dtypes[at])
     return Encoding(
         dtype=dtype,

@@ -161,6 +161,13 @@ def test_nan_as_nodata_is_json(collection, tmp_path):
     validate_core(json.loads(text))
 
 
+def test_any_code_of_a_crs_is_given_as_one(collection, tmp_path):
+    unit = unit_of(tmp_path, crs="ESRI:54009", transform=(1000.0, 0.0, 0.0, 0.0, -1000.0, 0.0))
+    properties = output_item(unit, outcome_of(unit), collection)["properties"]
+    assert properties["proj:code"] == "ESRI:54009"
+    assert "proj:wkt2" not in properties
+
+
 def test_a_crs_without_code_is_given_in_full(collection, tmp_path):
     wkt = CRS.from_proj4("+proj=laea +lat_0=50 +lon_0=11").to_wkt()
     unit = unit_of(tmp_path, crs=wkt, transform=(10.0, 0.0, 0.0, 0.0, -10.0, 0.0))

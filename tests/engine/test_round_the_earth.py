@@ -15,9 +15,11 @@ from jeospark.catalog.ingest import ingest
 from jeospark.catalog.store import Catalog
 from jeospark.engine.main import make_job
 from jeospark.engine.plan import make_plan
+from jeospark.errors import GridError
 from jeospark.grid import geobox_from
 from jeospark.lab.recipe import load_collection
 from jeospark.raster.env import gdal_environment
+from jeospark.raster.header import describe
 from jeospark.schema import unit_of
 from jeospark.settings import Settings
 from jeospark.task.product import product
@@ -61,7 +63,7 @@ class Place:
     def add(self, *items):
         source = self.folder / "items.json"
         source.write_text(json.dumps({"type": "FeatureCollection", "features": items}))
-        assert not ingest(Catalog(self.catalog), str(source), "c").rejected
+        assert not ingest(Catalog(self.catalog), str(source), "c", describe=describe).rejected
 
     def run(self, grid="native", memory_mb=768, recipe=None, **selection):
         """The pixels of each tile, as a run publishes them, and its transform."""
@@ -245,6 +247,42 @@ def test_a_raster_of_the_earth_on_any_grid_is_where_it_is(place, first, grid, bo
         np.testing.assert_allclose(pixels[near], expected[near], atol=0.2)
         count += near.sum()
     assert count >= least
+
+
+def test_tiles_at_the_limb_of_a_world_map_are_made(place):
+    values = np.ones((180, 360), np.float32)
+    place.add(place.write("earth", values, Affine(1, 0, -180, 0, -1, 90)))
+    tiles = place.run("ESRI:54009:200000:30x30:-18200000,9200000")
+    whole = put_together(tiles, Affine(2e5, 0, -1.82e7, 0, -2e5, 9.2e6), (92, 182))
+    x, y = np.meshgrid(-1.82e7 + 2e5 * (np.arange(182) + 0.5), 9.2e6 - 2e5 * (np.arange(92) + 0.5))
+    longitudes, _ = Transformer.from_crs("ESRI:54009", "OGC:CRS84", always_xy=True).transform(x, y)
+    np.testing.assert_array_equal(np.isfinite(whole), np.isfinite(longitudes))
+
+
+@pytest.mark.parametrize("code", ["ESRI:54009", "EPSG:8857"])
+def test_a_world_map_is_native_by_its_code(place, code):
+    values = numbers(20, 30)
+    path = place.folder / "map.tif"
+    with rasterio.open(
+        path, "w", driver="GTiff", count=1, height=20, width=30, dtype="float32", crs=CRS(code).to_wkt(),
+        transform=Affine(1000, 0, 1e6, 0, -1000, 5e6),
+    ) as file:  # fmt: skip
+        file.write(values, 1)
+    item = place.write("unused", values, Affine(1, 0, 10, 0, -1, 50))
+    item["assets"]["v"] = {"href": str(path), "type": "image/tiff", "roles": ["data"]}
+    place.add(item)
+    assert next(Catalog(place.catalog).items("c"))["properties"]["proj:code"] == code
+    ((pixels, _),) = place.run().values()
+    np.testing.assert_array_equal(pixels, values)
+
+
+def test_a_crs_without_code_has_no_native_grid(place):
+    crs = CRS("+proj=sinu +R=6371007.181 +units=m")
+    item = place.write("a", numbers(20, 30), Affine(1000, 0, 1e6, 0, -1000, 5e6))
+    item["assets"]["v"] |= {"proj:epsg": None, "proj:wkt2": crs.to_wkt()}
+    place.add(item)
+    with pytest.raises(GridError, match="item 'a' has no code"):
+        place.run()
 
 
 def test_pixels_that_are_not_square_are_native(place):

@@ -32,7 +32,8 @@ SIZE = 96
 
 
 def write(path, data, transform=ORIGIN, crs=UTM, **options):
-    profile = {"driver": "GTiff", "count": 1, "height": data.shape[0], "width": data.shape[1], "dtype": data.dtype}
+    profile = {"driver": "GTiff", "count": 1, "height": data.shape[0], "width": data.shape[1]}
+    options = {"dtype": data.dtype, **options}
     blocks = {"tiled": True, "blockxsize": 32, "blockysize": 32} if min(data.shape) >= 32 else {}
     with rasterio.open(path, "w", crs=crs, transform=transform, **profile, **blocks, **options) as dataset:
         dataset.write(data, 1)
@@ -163,6 +164,15 @@ def test_nodata_outside_the_type_is_refused(tmp_path):
     href = write(tmp_path / "a.tif", positions())
     with pytest.raises(NodataError, match="-9999 of band B04 does not fit its type uint16"):
         read(href, Window(0, 0, 2, 2), nodata=-9999.0)
+
+
+@pytest.mark.parametrize("dtype", ["complex64", "complex_int16"])
+@pytest.mark.parametrize("nodata", [None, 0])
+def test_complex_numbers_are_refused_by_name(tmp_path, dtype, nodata):
+    """As of single-look complex radar, whose real part alone means nothing."""
+    href = write(tmp_path / "a.tif", np.ones((8, 8), np.complex64), nodata=nodata, dtype=dtype)
+    with pytest.raises(AssetUnreadableError, match=f"band B04 holds complex numbers .{dtype}"):
+        read(href, Window(0, 0, 2, 2), nodata=float("nan") if nodata is None else None)
 
 
 def test_float_nodata_becomes_nan(tmp_path):
