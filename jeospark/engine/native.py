@@ -26,7 +26,8 @@ def native_grid(catalog: str, load: Load) -> str:
     refs = Catalog(catalog).refs(
         load.collection, list(load.bands or ()), load.spatial_extent, asked.interval, asked.properties
     )
-    grids = {_finest(item) for item in islice(refs, SAMPLE)}
+    # An item that lacks all of the bands tells of no grid; the run will tell of it.
+    grids = {_finest(item) for item in islice(refs, SAMPLE) if item.sources}
     if not grids:
         raise EmptySelectionError(
             f"no item of '{load.collection}' meets the recipe's extent and filters",

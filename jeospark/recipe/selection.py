@@ -86,7 +86,10 @@ def _filters_after(graph: Steps, node: Node) -> list[Node]:
 
 
 def _area(extent: Mapping[str, object]) -> Bounds:
-    return BoundingBox.from_json(extent).bounds_in("EPSG:4326")
+    west, south, east, north = BoundingBox.from_json(extent).bounds_in("EPSG:4326")
+    if east - west >= 360:
+        return -180.0, south, 180.0, north
+    return _rolled(west), south, _rolled(east), north
 
 
 def _common_area(areas: list[Bounds]) -> Bounds | None:

@@ -276,6 +276,28 @@ def test_a_world_map_is_native_by_its_code(place, code):
     np.testing.assert_array_equal(pixels, values)
 
 
+def test_an_item_without_the_band_does_not_hide_the_native_grid(place):
+    other = place.write("other", numbers(20, 30), Affine(1, 0, 10, 0, -1, 50))
+    other["properties"]["datetime"] = "2021-01-01T00:00:00Z"
+    other["assets"] = {"w": other["assets"]["v"]}
+    place.add(place.write("a", numbers(20, 30), Affine(1, 0, 10, 0, -1, 50)), other)
+    ((pixels, _),) = place.run(interval=("2020-01-01", "2021-01-01")).values()
+    np.testing.assert_array_equal(pixels, numbers(20, 30))
+    with pytest.raises(AssertionError, match="item other, band v: the item has no band 'v'"):
+        place.run()
+
+
+@pytest.mark.parametrize("box", [(190, -20, 200, -10), (170, -20, 190, -10), (0, -20, 360, -10)])
+def test_an_area_may_be_given_in_longitudes_of_0_to_360(place, box):
+    values = write_cube(place.folder / "cube.nc", 1.0, 0.5, south_up=False)
+    ingest(Catalog(place.catalog), str(place.folder / "cube.nc"), "c")
+    ((pixels, _),) = place.run(bbox=(box[0], -19.5, box[2], -10.5)).values()
+    np.testing.assert_array_equal(pixels, values[101:110, box[0] : box[2]])
+    filtered = load_collection("c", bands=["v"]).filter_bbox(box[0], -19.5, box[2], -10.5).reduce("mean")
+    ((pixels, _),) = place.run(recipe=filtered).values()
+    np.testing.assert_array_equal(pixels, values[101:110, box[0] : box[2]])
+
+
 def test_a_crs_without_code_has_no_native_grid(place):
     crs = CRS("+proj=sinu +R=6371007.181 +units=m")
     item = place.write("a", numbers(20, 30), Affine(1000, 0, 1e6, 0, -1000, 5e6))
