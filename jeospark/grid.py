@@ -34,7 +34,7 @@ class Grid:
         """Make a grid from words.
 
         `mgrs` or `mgrs:20`: the tiles of Sentinel-2 in pixels of 10, 20 or 60 m. `webmercator:12`: the pixels of that
-        level of the tile matrix set WebMercatorQuad (OGC 17-083r4), in tiles of 4096². Any other:
+        level of the tile matrix set WebMercatorQuad (OGC 17-083r4), in tiles of 4096², or all of it. Any other:
         `CRS:resolution:rowsxcolumns:x,y` with the origin x, y, such as `EPSG:3035:10:1000x1000:0,0`; tiles of 10,000²
         and the origin 0,0 may be left out, and so may the 10 m of EPSG:3035. A resolution of two numbers is `XxY`.
 

@@ -50,7 +50,7 @@ def _written(value: float) -> str:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class RegularTiling:
-    """North-up tiles, without end in all directions."""
+    """North-up tiles, without end in all directions unless they are counted."""
 
     crs: str
     """`EPSG:nnnn` or another authority's code."""
@@ -62,6 +62,8 @@ class RegularTiling:
     """(rows, columns) in pixels."""
     alias: str = ""
     """A shorter name that `words.tiling_of` knows."""
+    count: tuple[int, int] | None = None
+    """Rows and columns of tiles, from tile (0, 0) on; None for tiles without end."""
 
     def __post_init__(self) -> None:
         """Check what the constructor was given."""
@@ -204,7 +206,11 @@ class RegularTiling:
         (high, wide), (x, y) = self.tile_shape, self.resolution
         rows = _span((self.origin[1] - y1) / y, (self.origin[1] - y0) / y, high)
         columns = _span((x0 - self.origin[0]) / x, (x1 - self.origin[0]) / x, wide)
-        return *rows, *columns
+        if self.count is None:
+            return *rows, *columns
+        (first_row, last_row), (first_col, last_col) = rows, columns
+        last_row, last_col = np.minimum(last_row, self.count[0] - 1), np.minimum(last_col, self.count[1] - 1)
+        return np.maximum(first_row, 0), last_row, np.maximum(first_col, 0), last_col
 
 
 def _span(first: Floats, last: Floats, size: int) -> tuple[Integers, Integers]:

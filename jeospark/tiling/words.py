@@ -9,6 +9,8 @@ from jeospark.tiling.sentinel2 import MgrsTiling
 
 _MERCATOR_HALF = 20037508.342789244
 """Half the equator of EPSG:3857, a sphere of radius 6,378,137 m; metres."""
+_MERCATOR_SIDE = 4096
+"""Rows and columns of a tile; of a level that has fewer, all of it."""
 _DEFAULTS = ("10", "10000x10000", "0,0")
 """Resolution (of EPSG:3035 only), tile shape, origin; on EPSG:3035 the 100 km cells of the EEA reference grid."""
 _EXAMPLES = "Write mgrs:10, webmercator:12, EPSG:3035, or such as EPSG:3035:10:1000x1000:0,0."
@@ -32,13 +34,15 @@ def tiling_of(text: str) -> RegularTiling | MgrsTiling:
 def _web_mercator(text: str, zoom: int) -> RegularTiling:
     if zoom > 24:
         raise GridError(f"no zoom level {zoom}", where=text, remedy="Levels go from 0 to 24.")
-    size = 2 * _MERCATOR_HALF / 256 / 2**zoom
+    size, side = 2 * _MERCATOR_HALF / 256 / 2**zoom, min(256 << zoom, _MERCATOR_SIDE)
+    count = (256 << zoom) // side
     return RegularTiling(
         alias=f"webmercator:{zoom}",
         crs="EPSG:3857",
         resolution=(size, size),
         origin=(-_MERCATOR_HALF, _MERCATOR_HALF),
-        tile_shape=(4096, 4096),
+        tile_shape=(side, side),
+        count=(count, count),
     )
 
 

@@ -184,6 +184,16 @@ def test_the_whole_of_a_wide_box_is_bounded() -> None:
     assert wanted <= set(tiles.tolist())
 
 
+@pytest.mark.parametrize(("zoom", "side", "tiles"), [(0, 256, 1), (3, 2048, 1), (4, 4096, 1), (6, 4096, 16)])
+def test_web_mercator_ends_with_the_world(zoom: int, side: int, tiles: int) -> None:
+    grid = Grid.parse(f"webmercator:{zoom}")
+    _, found = grid.assign(wkb(shapely.box(-180, -90, 180, 90)), [None])
+    assert len(found) == tiles
+    assert grid.extent("r0000c0000").shape == (side, side)
+    _, polar = grid.assign(wkb(shapely.box(10, 85.5, 20, 89)), [None])
+    assert polar.size == 0
+
+
 def test_an_item_that_names_its_tile_goes_there_only() -> None:
     box = shapely.box(-8.9, 53, -7, 54)
     item, tiles = Grid.parse("mgrs:20").assign(wkb(box, box), ["MGRS-29UNU", None])
