@@ -8,6 +8,7 @@ import numpy as np
 import shapely
 from numpy.typing import NDArray
 from pyproj import Transformer
+from pyproj.exceptions import ProjError
 from shapely.affinity import translate
 from shapely.geometry.base import BaseGeometry
 
@@ -36,7 +37,13 @@ _TOLERANCE = 0.05
 
 @cache
 def _to_degrees(crs: str) -> Transformer:
-    return Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
+    try:
+        return Transformer.from_crs(crs, "OGC:CRS84", always_xy=True)
+    except ProjError as error:
+        raise SourceError(
+            f"no way leads from the CRS {crs[:60]} to longitude and latitude ({error})",
+            remedy="Give the item the true CRS of its raster; other bodies than the Earth have no place here.",
+        ) from error
 
 
 def footprint_of_ring(
@@ -77,7 +84,8 @@ def footprint_of_grid(crs: str, transform: Transform, shape: tuple[int, int]) ->
         shape: (rows, columns).
 
     Raises:
-        SourceError: The grid lies outside what the CRS can map, or the outline has no area.
+        SourceError: The grid lies outside what the CRS can map, its CRS is of another body than the Earth, or the
+            outline has no area.
     """
     rows, columns = shape
     along = np.linspace(0.0, 1.0, _EDGE_POINTS)[:-1]

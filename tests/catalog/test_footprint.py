@@ -115,6 +115,11 @@ def test_a_grid_partly_off_the_earth_holds_what_is_on_it(left):
     assert shape.area < 360 * 180
 
 
+def test_a_grid_on_another_body_is_refused():
+    with pytest.raises(SourceError, match="no way leads from the CRS"):
+        footprint_of_grid("ESRI:104905", (1.0, 0.0, 0.0, 0.0, -1.0, 10.0), (10, 10))
+
+
 def test_a_grid_off_its_projection_is_refused():
     with pytest.raises(SourceError, match="outside the area"):
         footprint_of_grid("EPSG:3035", (1e6, 0.0, 1e9, 0.0, -1e6, 1e9), (10, 10))
