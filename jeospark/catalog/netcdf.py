@@ -35,6 +35,10 @@ _DEGREES = {
 }
 """Units of longitude and latitude (CF 1.11, sections 4.1 and 4.2)."""
 
+_CALENDARS = ("standard", "gregorian", "proleptic_gregorian")
+_GREGORIAN = (1582, 10, 15)
+"""When the common calendar began."""
+
 _IRREGULAR = 0.01
 """By how much of a pixel a coordinate may lie off its place, as float32 coordinates do."""
 
@@ -139,13 +143,27 @@ def _times(coordinate: Variable, path: str) -> tuple[datetime, ...]:
             coordinate.units,
             getattr(coordinate, "calendar", "standard"),
             only_use_cftime_datetimes=False,
-            only_use_python_datetimes=True,
+            only_use_python_datetimes=False,
         )
+        return tuple(_common(moment) for moment in np.asarray(moments, dtype=object).ravel().tolist())
     except (AttributeError, ValueError) as error:
         raise SourceError(
             f"'{coordinate.name}' holds no dates of the common calendar ({error})", where=path, remedy="Mend its units."
         ) from error
-    return tuple(np.asarray(moments, dtype=object).ravel().tolist())
+
+
+def _common(moment: Any) -> datetime:
+    """A date of cftime, which it gives where time is counted from before 1582, as one of the common calendar.
+
+    Raises:
+        ValueError: It is of another calendar, or from before that one began.
+    """
+    if isinstance(moment, datetime):
+        return moment
+    parts = moment.year, moment.month, moment.day, moment.hour, moment.minute, moment.second, moment.microsecond
+    if moment.calendar not in _CALENDARS or parts < _GREGORIAN:
+        raise ValueError(f"{moment} of the calendar {moment.calendar}")
+    return datetime(*parts)  # noqa: DTZ001 - as netCDF4 gives those of UTC
 
 
 def _in_degrees(dataset: netCDF4.Dataset, axes: Mapping[str, str]) -> bool:

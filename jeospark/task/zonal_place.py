@@ -134,6 +134,8 @@ def _regular(given: Usable, crs: str, ground: Ground) -> dict[Pair, shapely.Geom
         return {}
     some = next(iter(ground.planned.values()))
     shapes = reprojected(given.geometries, crs, some.crs, min(abs(some.transform[0]), abs(some.transform[4])))
+    if isinstance(ground.grid.tiling, RegularTiling):
+        shapes = ground.grid.tiling.turned(shapes)
     found = np.flatnonzero(np.isfinite(shapely.bounds(shapes)).all(axis=1))
     tree = shapely.STRtree([shapely.box(*extent.bounds) for extent in ground.planned.values()])
     names = list(ground.planned)

@@ -97,30 +97,18 @@ class PixelExtent:
         return c, f + rows * e, c + columns * a, f
 
     def crop(self, area: BBox) -> "PixelExtent | None":
-        """Keep the whole pixels that the area's bounds touch, and those between them; None where there are none.
-
-        Of an extent round the whole Earth, columns go on beyond its edge where the area does.
-        """
+        """Keep the whole pixels that the area's bounds touch, and those between them; None where there are none."""
         parts = [part for bounds in area.parts_in(self.crs) if (part := self._touched(*bounds)) is not None]
         if not parts:
             return None
         top, left = (min(part[axis][0] for part in parts) for axis in (0, 1))
         bottom, right = (max(part[axis][1] for part in parts) for axis in (0, 1))
-        columns = sorted(part[1] for part in parts)
-        if len(columns) > 1 and right - left == self._around and columns[0][1] < columns[-1][0]:
-            left, right = columns[-1][0], columns[0][1] + self._around
         a, _, c, _, e, f = self.transform
         return PixelExtent(
             crs=self.crs,
             transform=(a, 0.0, c + left * a, 0.0, e, f + top * e),
             shape=(bottom - top, right - left),
         )
-
-    @property
-    def _around(self) -> int:
-        """Columns once round the Earth; 0 where they are not whole, or the CRS does not go round."""
-        turn = turn_of(self.crs) / self.transform[0]
-        return round(turn) if abs(turn - round(turn)) < SNAP * max(turn, 1.0) else 0
 
     def _touched(self, x0: float, y0: float, x1: float, y1: float) -> tuple[tuple[int, int], tuple[int, int]] | None:
         """First and last row and column (exclusive) of the pixels that bounds touch."""

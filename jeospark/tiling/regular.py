@@ -3,6 +3,7 @@
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from math import ceil, floor
 
 import numpy as np
 import shapely
@@ -170,19 +171,40 @@ class RegularTiling:
         nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return of[box], first_row[box] + nth // wide[box], first_col[box] + nth % wide[box], (count == 1)[box]
 
+    def turned(self, shapes: Geometries) -> Geometries:
+        """Bring polygons of the grid's CRS to where its tiles are, see `_first`; those that lie across are cut.
+
+        Args:
+            shapes: In the CRS of the grid, shape (n,); infinite coordinates stay.
+        """
+        first, turn = self._first, turn_of(self.crs)
+        if first is None:
+            return shapes
+        west, _, east, _ = shapely.bounds(shapes).T
+        known = np.isfinite(west) & np.isfinite(east)
+        moved = shapes.copy()
+        for at in np.flatnonzero(known & ((west < first) | (east > first + turn))).tolist():
+            turns = range(floor((west[at] - first) / turn), ceil((east[at] - first) / turn))
+            moved[at] = shapely.union_all([_moved(shapes[at], first, first + turn, turn * number) for number in turns])
+        return moved
+
+    @property
+    def _first(self) -> float | None:
+        """From where longitudes are counted, where the first tile lies beyond the antimeridian, as of 0 to 360 degrees.
+
+        None where they are counted from the antimeridian, and where the CRS does not go round.
+        """
+        turn, left = turn_of(self.crs), self.origin[0]
+        right = left + self.tile_shape[1] * self.resolution[0]
+        return None if not turn or (left >= -turn / 2 and right <= turn / 2) else left
+
     def _turned(
         self, west: Floats, south: Floats, east: Floats, north: Floats
     ) -> tuple[Integers, Floats, Floats, Floats, Floats]:
-        """Boxes in the longitudes of the grid: number of the box that each was, and its edges.
-
-        Where the grid's first tile lies beyond the antimeridian, as of rasters with longitudes of 0 to 360, longitudes
-        are counted from its edge.
-        """
-        every, left = np.arange(len(west)), self.origin[0]
-        turn, right = turn_of(self.crs), left + self.tile_shape[1] * self.resolution[0]
-        if not turn or (left >= -turn / 2 and right <= turn / 2):
-            return every, west, south, east, north
-        first = left * 360.0 / turn
+        """Boxes in the longitudes of the grid: number of the box that each was, and its edges."""
+        if self._first is None:
+            return np.arange(len(west)), west, south, east, north
+        first = self._first * 360.0 / turn_of(self.crs)
         shifts = np.arange(np.floor((first - 180.0) / 360.0), np.ceil((first + 180.0) / 360.0) + 1)[:, None] * 360.0
         begin, end = np.maximum(west + shifts, first), np.minimum(east + shifts, first + 360.0)
         turned, of = np.nonzero(begin < end)
@@ -211,6 +233,13 @@ class RegularTiling:
         (first_row, last_row), (first_col, last_col) = rows, columns
         last_row, last_col = np.minimum(last_row, self.count[0] - 1), np.minimum(last_col, self.count[1] - 1)
         return np.maximum(first_row, 0), last_row, np.maximum(first_col, 0), last_col
+
+
+def _moved(shape: shapely.Geometry, left: float, right: float, by: float) -> shapely.Geometry:
+    """What of a polygon lies between two longitudes and some turns further east, brought back."""
+    x0, y0, x1, y1 = shape.bounds
+    part = shapely.intersection(shape, shapely.box(max(left + by, x0), y0, min(right + by, x1), y1))
+    return shapely.transform(part, lambda points: points - np.array([by, 0.0]))
 
 
 def _span(first: Floats, last: Floats, size: int) -> tuple[Integers, Integers]:

@@ -103,12 +103,28 @@ def _bad_crs(cube):
     cube["crs"].crs_wkt = "PROJCS[nonsense"
 
 
+def _before_the_calendar(cube):
+    cube["time"].units, cube["time"].calendar = "days since 0001-01-01", "standard"
+
+
 def _odd_calendar(cube):
     cube["time"].calendar = "360_day"
 
 
 def _no_units(cube):
     cube["time"].delncattr("units")
+
+
+def test_time_may_be_counted_from_the_year_1(write_cube):
+    """As old reanalyses do; the days between are those of the mixed calendar that CF calls standard."""
+
+    def from_1(cube):
+        cube["time"].units = "hours since 1-1-1 00:00:0.0"
+        cube["time"].calendar = "standard"
+        cube["time"][:] = 17700000 + np.arange(3) * 24
+
+    items = list(netcdf_items(str(write_cube(change=from_1))))
+    assert [item["properties"]["datetime"] for item in items] == [f"2020-03-{day}T00:00:00Z" for day in (15, 16, 17)]
 
 
 def test_longitude_and_latitude_need_no_grid_mapping(write_cube):
@@ -163,6 +179,7 @@ def _two_missing(cube):
         (_no_mapping, "grid mapping"),
         (_bad_crs, "no CRS"),
         (_odd_calendar, "common calendar"),
+        (_before_the_calendar, "common calendar"),
         (_no_units, "common calendar"),
     ],
 )

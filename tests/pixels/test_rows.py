@@ -21,6 +21,7 @@ from jeospark.errors import (
 )
 from jeospark.grid import PixelExtent
 from jeospark.settings import Settings
+from jeospark.sql.pixels.area import area_from_wkt
 from jeospark.sql.pixels.ask import Defaults, ask_of
 from jeospark.sql.pixels.plan import Plan
 from jeospark.sql.pixels.rows import Chip, cut, schema_of
@@ -137,6 +138,16 @@ def test_polygons_keep_the_pixels_whose_centre_they_hold(rows_of, crs):
         row["B04"] is not None for row in rows
     )
     assert len(chips) < 16
+
+
+@pytest.mark.parametrize(("left", "west"), [(335.0, -20), (-25.0, -20), (-25.0, 340), (170.0, -185), (-190.0, 175)])
+def test_polygons_hold_pixels_in_longitudes_of_any_turn(left, west):
+    ring = ", ".join(f"{x} {y}" for x, y in ((west, 40), (west + 10, 40), (west + 10, 50), (west, 50), (west, 40)))
+    area = area_from_wkt(f"SRID=4326;POLYGON(({ring}))", None)
+    extent = PixelExtent(crs="EPSG:4326", transform=(1.0, 0.0, left, 0.0, -1.0, 55.0), shape=(20, 20))
+    expected = np.zeros((20, 20), np.bool_)
+    expected[5:15, 5:15] = True
+    np.testing.assert_array_equal(area.inside(extent), expected)
 
 
 def test_a_coarser_resolution_averages(rows_of, array, world):

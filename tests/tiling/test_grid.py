@@ -184,6 +184,21 @@ def test_the_whole_of_a_wide_box_is_bounded() -> None:
     assert wanted <= set(tiles.tolist())
 
 
+def test_polygons_are_brought_to_tiles_beyond_the_antimeridian() -> None:
+    tiling = Grid.parse("EPSG:4326:1:180x360:-0.5,90").tiling
+    assert isinstance(tiling, RegularTiling)
+    boxes = [shapely.box(west, 0, east, 1) for west, east in ((10, 20), (-20, -0.5), (-5, 5), (170, 190), (350, 370))]
+    found = tiling.turned(np.array(boxes, dtype=object))
+    assert {part.geom_type for shape in found for part in shapely.get_parts(shape)} == {"Polygon"}
+    spans = [sorted(part.bounds[::2] for part in shapely.get_parts(shape)) for shape in found]
+    assert spans == [
+        [(10, 20)], [(340, 359.5)], [(-0.5, 5), (355, 359.5)], [(170, 190)], [(-0.5, 10), (350, 359.5)],
+    ]  # fmt: skip
+    plain = Grid.parse("EPSG:4326:1:180x360:-180,90").tiling
+    assert isinstance(plain, RegularTiling)
+    assert plain.turned(np.array(boxes[:1], dtype=object))[0] is boxes[0]
+
+
 @pytest.mark.parametrize(("zoom", "side", "tiles"), [(0, 256, 1), (3, 2048, 1), (4, 4096, 1), (6, 4096, 16)])
 def test_web_mercator_ends_with_the_world(zoom: int, side: int, tiles: int) -> None:
     grid = Grid.parse(f"webmercator:{zoom}")

@@ -94,3 +94,17 @@ def test_zones_without_a_place_are_named(zone_rows):
     rows, rejects = place_zones(zone_rows(zones), "OGC:CRS84", ground)
     assert rows.num_rows == 0
     assert {row["error"] for row in rejects.to_pylist()} == {"ZoneOutsideError"}
+
+
+def test_zones_meet_tiles_of_longitudes_from_0_to_360(zone_rows):
+    grid = Grid.parse("EPSG:4326:1:180x360:0,90")
+    ground = Ground(grid, {"r0000c0000": grid.extent("r0000c0000")})
+    boxes = {"west": (-20, -10), "over Greenwich": (-5, 5), "far east": (170, 190), "as it is": (200, 210)}
+    zones = [(name, shapely.box(west, 40, east, 50)) for name, (west, east) in boxes.items()]
+    rows, rejects = place_zones(zone_rows(zones), "OGC:CRS84", ground)
+    assert rejects.num_rows == 0
+    found = {row["zone"]: (row["tile"], row["pixels"], row["tiles"]) for row in rows.to_pylist()}
+    sizes = {name: (east - west) * 10 for name, (west, east) in boxes.items()}
+    assert found == {name: ("r0000c0000", pytest.approx(size), 1) for name, size in sizes.items()}
+    west = shapely.from_wkb(next(row["geometry"] for row in rows.to_pylist() if row["zone"] == "west"))
+    assert west.bounds == (340, 40, 350, 50)

@@ -12,6 +12,7 @@ from pyproj.exceptions import CRSError
 
 from jeospark.errors import ExtentError, OptionError
 from jeospark.grid import BBox, PixelExtent
+from jeospark.tiling.extent import turn_of
 
 LONLAT = "OGC:CRS84"
 PIECES = 500
@@ -34,13 +35,16 @@ class Area:
         if self.wkb is None:
             return None
         shape = _shape(self.wkb, self.bbox.crs, extent.crs)
-        bounds = shapely.box(*extent.bounds)
-        if shapely.covers(shape, bounds):
+        turn = turn_of(extent.crs)
+        # A grid in degrees may count its longitudes in another turn than the polygons do.
+        turned = [_moved(extent, shift) for shift in ((0.0, -turn, turn) if turn else (0.0,))]
+        if any(shapely.covers(shape, shapely.box(*each.bounds)) for each in turned):
             return None
-        if not shapely.intersects(shape, bounds):
-            return np.zeros(extent.shape, np.bool_)
-        x, y = centres(extent)
-        return np.asarray(shapely.contains_xy(shape, *np.meshgrid(x, y)))
+        kept = np.zeros(extent.shape, np.bool_)
+        for each in turned:
+            if shapely.intersects(shape, shapely.box(*each.bounds)):
+                kept |= shapely.contains_xy(shape, *np.meshgrid(*centres(each)))
+        return kept
 
 
 def centres(extent: PixelExtent) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -49,6 +53,11 @@ def centres(extent: PixelExtent) -> tuple[NDArray[np.float64], NDArray[np.float6
     rows, cols = extent.shape
     along, down = np.arange(cols) + np.float64(0.5), np.arange(rows) + np.float64(0.5)
     return np.asarray(c + a * along, np.float64), np.asarray(f + e * down, np.float64)
+
+
+def _moved(extent: PixelExtent, east: float) -> PixelExtent:
+    a, b, c, d, e, f = extent.transform
+    return replace(extent, transform=(a, b, c + east, d, e, f))
 
 
 def area_from_bbox(text: str, crs: str | None) -> Area:
