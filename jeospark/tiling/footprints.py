@@ -1,5 +1,6 @@
 """Footprints on the Earth against rectangles of a projected grid; longitude and latitude are OGC:CRS84, degrees."""
 
+from collections.abc import Sequence
 from functools import cache
 
 import numpy as np
@@ -214,11 +215,11 @@ def _reach(values: Floats) -> tuple[float, float, float]:
     return float(np.nanmin(values)), float(np.nanmax(values)), widest
 
 
-def _folded(polygon: shapely.Polygon) -> shapely.Geometry:
+def _folded(area: shapely.Geometry, turns: Sequence[float] = (-360.0, 0.0, 360.0)) -> shapely.Geometry:
     """Bring the parts beyond 180° back by whole turns."""
     parts = []
-    for turn in (-360.0, 0.0, 360.0):
-        part = shapely.clip_by_rect(polygon, turn - 180.0, -90.0, turn + 180.0, 90.0)
+    for turn in turns:
+        part = shapely.clip_by_rect(area, turn - 180.0, -90.0, turn + 180.0, 90.0)
         parts.append(shapely.transform(part, lambda points, turn=turn: points - np.array([turn, 0.0])))
     return shapely.union_all(parts)
 
@@ -227,3 +228,33 @@ def _cap(latitude: Floats) -> shapely.Geometry:
     if latitude.mean() > 0:
         return shapely.box(-180.0, float(latitude.min()), 180.0, 90.0)
     return shapely.box(-180.0, -90.0, 180.0, float(latitude.max()))
+
+
+def on_globe(area: shapely.Geometry) -> shapely.Geometry:
+    """An area whose longitudes may jump by 360, or lie beyond ±180, as it is on the globe, within ±180.
+
+    A ring that winds around the Earth's axis encloses the pole that it is near.
+
+    Args:
+        area: A Polygon or MultiPolygon, degrees.
+    """
+    parts = []
+    for polygon in shapely.get_parts(area):
+        holes = [_enclosed(shapely.get_coordinates(hole)) for hole in polygon.interiors]
+        shell = _enclosed(shapely.get_coordinates(polygon.exterior))
+        parts.append(shapely.difference(shell, shapely.union_all(holes)))
+    # Where a ring runs to and fro, nothing but a line is left.
+    found = [part for part in shapely.get_parts(shapely.union_all(parts)) if part.geom_type == "Polygon"]
+    return found[0] if len(found) == 1 else shapely.MultiPolygon(found)
+
+
+def _enclosed(points: Floats) -> shapely.Geometry:
+    """What a ring encloses."""
+    steps = np.diff(points[:, 0])
+    lon = points[0, 0] + np.append(0.0, np.cumsum((steps + 180.0) % 360.0 - 180.0))
+    lat = points[:, 1]
+    if abs(lon[-1] - lon[0]) > 180.0:
+        pole = 90.0 if lat.mean() > 0 else -90.0
+        lon, lat = np.append(lon, [lon[-1], lon[0]]), np.append(lat, [pole, pole])
+    whole = shapely.make_valid(shapely.polygons(np.stack([lon, lat], axis=1)))
+    return _folded(whole, (-720.0, -360.0, 0.0, 360.0, 720.0))

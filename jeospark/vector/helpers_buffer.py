@@ -7,6 +7,7 @@ pieces is the widened whole. Seen from a centre, what lies d metres away is draw
 turns away from the geometry. A round end has 64 edges, which lie inside the true circle by 0.12 % of the distance.
 """
 
+from collections.abc import Iterator
 from functools import partial
 
 import numpy as np
@@ -18,6 +19,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jeospark.errors import ArgumentError, LayerCrsError
+from jeospark.tiling.footprints import on_globe
 from jeospark.vector.helpers_geometry import (
     DEGREES,
     Geometries,
@@ -134,11 +136,12 @@ def _pieces(geometries: Geometries) -> tuple[NDArray[np.int64], Geometries]:
     """Which geometry each piece is of, ascending, and the piece."""
     sized = ~(shapely.is_missing(geometries) | shapely.is_empty(geometries))
     rows = np.flatnonzero(sized)
-    bounds = shapely.bounds(geometries[rows])
+    whole = _valid(geometries[rows])
+    bounds = shapely.bounds(whole)
     large = (np.ptp(bounds[:, ::2], axis=1) > PIECE) | (np.ptp(bounds[:, 1::2], axis=1) > PIECE)
-    owners, pieces = [rows[~large]], [shapely.segmentize(geometries[rows[~large]], STEP)]
-    for row in rows[large]:
-        cut = _cut(geometries[row])
+    owners, pieces = [rows[~large]], [shapely.segmentize(whole[~large], STEP)]
+    for at in np.flatnonzero(large):
+        row, cut = rows[at], _valid(_cut(whole[at]))
         owners.append(np.full(len(cut), row))
         pieces.append(shapely.segmentize(cut, STEP))
     owner, found = np.concatenate(owners), np.concatenate(pieces)
@@ -146,19 +149,44 @@ def _pieces(geometries: Geometries) -> tuple[NDArray[np.int64], Geometries]:
     return owner[order], found[order]
 
 
+def _valid(geometries: Geometries) -> Geometries:
+    """Geometries made valid: of others, segmentize drops what crosses, and refuses lines without length."""
+    found = geometries.copy()
+    odd = ~shapely.is_valid(found)
+    found[odd] = shapely.make_valid(found[odd])
+    return found
+
+
 def _cut(geometry: shapely.Geometry) -> Geometries:
-    """Cut along whole pieces, the parts of a collection each alone: they need not be valid together."""
+    """Cut along whole pieces, the parts of a collection each alone."""
     parts = []
-    for part in shapely.get_parts(geometry):
+    for part in _simple(geometry):
         west, south, east, north = shapely.bounds(part)
         for low in _starts(south, north, -90.0):
             polar = low >= POLAR or low + PIECE <= -POLAR
             for left in (-180.0,) if polar else _starts(west, east, -180.0):
                 right = 180.0 if polar else left + PIECE
-                parts.append(shapely.clip_by_rect(part, left, low, right, low + PIECE))
+                parts.append(_within(part, left, low, right, low + PIECE))
     cut = np.array(parts, dtype=object)
     kept: Geometries = cut[~shapely.is_empty(cut)]
     return kept
+
+
+def _simple(geometry: shapely.Geometry) -> Iterator[shapely.Geometry]:
+    """The points, lines and polygons of a geometry, whatever collections they are in."""
+    for part in shapely.get_parts(geometry):
+        if hasattr(part, "geoms"):
+            yield from _simple(part)
+        elif not part.is_empty:
+            yield part
+
+
+def _within(part: shapely.Geometry, west: float, south: float, east: float, north: float) -> shapely.Geometry:
+    """What of a part a rectangle holds, edges and all."""
+    if part.geom_type == "Polygon":
+        return shapely.clip_by_rect(part, west, south, east, north)
+    # Clipping would leave out what runs along an edge of the rectangle.
+    return shapely.intersection(part, shapely.box(west, south, east, north))
 
 
 def _starts(first: float, last: float, edge: float) -> Floats:
@@ -198,33 +226,8 @@ def _back(flat: Geometries, centres: Floats) -> Geometries:
     made: Geometries = shapely.set_coordinates(flat, np.stack([lon, np.asarray(lat)], axis=1))
     over = shapely.bounds(made)
     folded = near_pole | (over[:, 0] < -180.0) | (over[:, 2] > 180.0)
-    made[folded] = [_folded(area) for area in made[folded]]
+    made[folded] = [on_globe(area) for area in made[folded]]
     # Rounding may let edges cross that ran a millionth of a metre apart.
     crossed = ~shapely.is_valid(made)
     made[crossed] = shapely.make_valid(made[crossed])
     return made
-
-
-def _folded(area: shapely.Geometry) -> shapely.Geometry:
-    """An area whose longitudes may jump by 360, or lie beyond ±180, as it is on the globe."""
-    parts = []
-    for polygon in shapely.get_parts(area):
-        holes = [_ring(shapely.get_coordinates(hole)) for hole in polygon.interiors]
-        parts.append(shapely.difference(_ring(shapely.get_coordinates(polygon.exterior)), shapely.union_all(holes)))
-    return shapely.union_all(parts)
-
-
-def _ring(points: Floats) -> shapely.Geometry:
-    """What a ring encloses: one that winds around the Earth's axis encloses the pole that it is near."""
-    steps = np.diff(points[:, 0])
-    lon = points[0, 0] + np.append(0.0, np.cumsum((steps + 180.0) % 360.0 - 180.0))
-    lat = points[:, 1]
-    if abs(lon[-1] - lon[0]) > 180.0:
-        pole = 90.0 if lat.mean() > 0 else -90.0
-        lon, lat = np.append(lon, [lon[-1], lon[0]]), np.append(lat, [pole, pole])
-    whole = shapely.make_valid(shapely.polygons(np.stack([lon, lat], axis=1)))
-    parts = []
-    for turn in (-720.0, -360.0, 0.0, 360.0, 720.0):
-        part = shapely.clip_by_rect(whole, turn - 180.0, -90.0, turn + 180.0, 90.0)
-        parts.append(shapely.transform(part, lambda place, turn=turn: place - np.array([turn, 0.0])))
-    return shapely.union_all(parts)

@@ -73,3 +73,39 @@ def test_what_has_no_buffer_is_refused():
         widened(shapely.Point(0, 0), -1)
     with pytest.raises(LayerCrsError, match=r"no degrees"):
         widened(shapely.Point(500_000, 5_000_000), 100)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "LINESTRING (0 10, 40 10)",
+        "LINESTRING (10 0, 10 40)",
+        "LINESTRING (-180 0, 180 0)",
+        "LINESTRING (180 -10, 180 10)",
+        "LINESTRING (0 80, 0 90)",
+        "MULTIPOINT ((10 10), (40 40))",
+        "GEOMETRYCOLLECTION (GEOMETRYCOLLECTION (POINT (5 5)), LINESTRING (5 5, 30 5))",
+    ],
+)
+def test_what_runs_along_the_edges_of_pieces_is_widened(text):
+    shape = shapely.from_wkt(text)
+    area = widened(shape, 50_000)
+    along = shapely.get_coordinates(shapely.segmentize(shape, 1.0))
+    for way in (0, 90, 180, 270):
+        lon, lat, _ = GEOD.fwd(*along.T, np.full(len(along), way), np.full(len(along), 49_000.0))
+        assert shapely.intersects_xy(area, lon, lat).all()
+
+
+@pytest.mark.parametrize("size", [1, 20])
+def test_both_lobes_of_a_bow_tie_are_widened(size):
+    bow = shapely.Polygon([(0, 0), (size, size), (size, 0), (0, size)])
+    lobes = widened(shapely.make_valid(bow), 10_000)
+    assert widened(bow, 10_000).symmetric_difference(lobes).area < 1e-6
+
+
+@pytest.mark.parametrize("text", ["LINESTRING (5 5, 5 5)", "POLYGON ((5 5, 5 5, 5 5, 5 5))"])
+def test_what_has_no_length_is_widened_as_its_place(text):
+    point = widened(shapely.Point(5, 5), 1000)
+    assert widened(shapely.from_wkt(text), 1000).symmetric_difference(point).area < 1e-9
+    both = shapely.from_wkt("MULTILINESTRING ((5 5, 5 5), (20 20, 21 21))")
+    assert shapely.get_num_geometries(widened(both, 1000)) == 2
