@@ -53,7 +53,7 @@ def footprint_of_ring(
 
     Args:
         longitudes: Degrees, -180..180, shape (n,); a step of more than 180 means that the outline crosses the
-            antimeridian there.
+            antimeridian there; one that goes round the Earth's axis encloses the pole that it is near.
         latitudes: Degrees, shape (n,).
         tolerance: Points closer than this to the line between their neighbours are dropped, degrees.
 

@@ -120,6 +120,15 @@ def test_a_grid_on_another_body_is_refused():
         footprint_of_grid("ESRI:104905", (1.0, 0.0, 0.0, 0.0, -1.0, 10.0), (10, 10))
 
 
+@pytest.mark.parametrize(("crs", "pole"), [("EPSG:3031", -90.0), ("EPSG:3413", 90.0)])
+def test_a_grid_around_a_pole_reaches_it(crs, pole):
+    item = footprint_of_grid(crs, (10_000, 0, -640_000, 0, -10_000, 640_000), (128, 128))
+    shape = shapely.geometry.shape(item["geometry"])
+    assert shape.is_valid
+    assert (item["bbox"][0], item["bbox"][2], pole in item["bbox"]) == (-180, 180, True)
+    assert shapely.intersects_xy(shape, np.arange(-180, 181, 30.0), np.full(13, pole * 0.95)).all()
+
+
 def test_a_grid_off_its_projection_is_refused():
     with pytest.raises(SourceError, match="outside the area"):
         footprint_of_grid("EPSG:3035", (1e6, 0.0, 1e9, 0.0, -1e6, 1e9), (10, 10))

@@ -5,7 +5,7 @@ import shapely
 from pyproj import Transformer
 
 from jeospark.grid import BBox, Grid
-from jeospark.task.zonal_place import Ground, place_zones
+from jeospark.task.zonal_place import Ground, lonlat_bounds, place_zones
 from jeospark.task.zonal_project import reprojected
 
 MGRS = Grid.parse("mgrs:60")
@@ -108,3 +108,33 @@ def test_zones_meet_tiles_of_longitudes_from_0_to_360(zone_rows):
     assert found == {name: ("r0000c0000", pytest.approx(size), 1) for name, size in sizes.items()}
     west = shapely.from_wkb(next(row["geometry"] for row in rows.to_pylist() if row["zone"] == "west"))
     assert west.bounds == (340, 40, 350, 50)
+
+
+@pytest.mark.parametrize(
+    ("crs", "zone"),
+    [
+        # Around a pole, with and without a hole there.
+        ("EPSG:3413", shapely.Point(0, 0).buffer(1e6)),
+        ("EPSG:3031", shapely.box(-9e5, -9e5, 9e5, 9e5).difference(shapely.Point(0, 0).buffer(3e5))),
+        # Across the antimeridian: Fiji's own map grid, and a Mercator of the Pacific.
+        ("EPSG:3460", shapely.box(1.9e6, 3.8e6, 2.3e6, 4.2e6)),
+        ("EPSG:3832", shapely.box(2_800_000, -2_200_000, 3_900_000, -1_700_000)),
+        # An edge goes through the pole.
+        ("EPSG:3031", shapely.box(-3e5, 0, 3e5, 3e5)),
+    ],
+)
+def test_zones_in_metres_count_in_degrees_over_poles_and_antimeridian(zone_rows, crs, zone):
+    grid = Grid.parse("EPSG:4326:1:180x360:-180,90")
+    ground = Ground(grid, {"r0000c0000": grid.extent("r0000c0000")})
+    rows, _ = place_zones(zone_rows([("a", zone)]), crs, ground)
+    found = rows.column("pixels").to_pylist()[0]
+    # 1/8 degree apart: centres on the Earth that lie in the zone.
+    lon, lat = (each.ravel() for each in np.meshgrid(*(np.arange(-edge, edge, 0.125) + 0.0625 for edge in (180, 90))))
+    x, y = Transformer.from_crs("OGC:CRS84", crs, always_xy=True).transform(lon, lat)
+    known = np.isfinite(x) & np.isfinite(y)
+    assert found == pytest.approx(shapely.contains_xy(zone, x[known], y[known]).sum() / 64, rel=0.025)
+
+
+def test_a_zone_around_a_pole_reaches_it(zone_rows):
+    bounds = lonlat_bounds(zone_rows([("a", shapely.Point(0, 0).buffer(5e5))]), "EPSG:3031")
+    assert bounds.tolist() == [-180, -90, 180, pytest.approx(-85.4, abs=0.1)]
