@@ -132,6 +132,22 @@ def test_an_encounter_tells_where_and_how_close(positions):
         EncounterRules(metres=1)
 
 
+def test_ships_that_are_seldom_heard_meet_on_the_ground(positions):
+    hours = 6 * 3600
+    speed = 7.7 / 111_319.49
+    often = [(SHIPS[0], t, t * speed, 0.0) for t in range(0, hours + 1, 60)]
+    seldom = [(SHIPS[1], t, t * speed, 5 / 110_574) for t in (0, hours)]
+    rules = TrackRules(max_gap_minutes=hours / 60)
+    # The straight line between positions 166 km apart lies 0.5 km deep halfway.
+    (row,) = encounters(positions(often + seldom), EncounterRules(metres=10), rules).collect()
+    assert (row["minutes"], row["metres"]) == (360, pytest.approx(5, abs=0.01))
+
+
+def test_ports_that_are_points_need_a_radius(positions, layer):
+    with pytest.raises(ArgumentError, match="no areas"):
+        port_calls(positions([(SHIPS[0], 0, 4.0, 51.9)]), layer([shapely.Point(4, 51.9)], port=["Hook"]), "port")
+
+
 def test_calls_and_the_nearest_port(positions, layer):
     stay = [(SHIPS[0], t * 60, 4.0, 51.9) for t in range(0, 100, 10)]
     away = [(SHIPS[0], 6000 + t * 60, 4.0 + t * 0.01, 51.9) for t in range(10, 60, 10)]

@@ -140,7 +140,9 @@ def _sampled(table: pa.Table, rules: EncounterRules, track_rules: TrackRules) ->
     leads = np.append((found.mmsi[1:] == found.mmsi[:-1]) & (found.track[1:] == found.track[:-1]), False)[
         : len(found.mmsi)
     ]
-    row, number, points = samples(leads, found.time, ecef(found.lon, found.lat), rules.step)
+    row, number, chords = samples(leads, found.time, ecef(found.lon, found.lat), rules.step)
+    # A chord dips below the ground: 0.5 km halfway along 160 km. Ships do not.
+    points = ecef(*lonlat(chords))
     which, cube, home = in_cubes(points, rules.side, rules.metres)
     return pa.table(
         {

@@ -18,6 +18,9 @@ from jeospark.vector.helpers_geometry import DEGREES, column, geometry_column, s
 from jeospark.vector.joins import Side
 from udfs.ais import stays
 
+AREAL = 2
+"""Dimensions of an area."""
+
 
 def placed(frame: DataFrame) -> DataFrame:
     """Positions with their place as `geometry`, a point in degrees (SRID 4326); null where it is none on the Earth."""
@@ -58,7 +61,7 @@ def port_calls(  # noqa: PLR0913 - a call has this many rules
         `mmsi`, `port_id` under its own name, `start`, `end`, `minutes` between them, `positions`.
 
     Raises:
-        ArgumentError: A time is negative, or see `buffer_metres`.
+        ArgumentError: A time is negative, ports that are no areas have no radius, or see `buffer_metres`.
         FeedError: A column is missing.
         LayerCrsError: The ports have no CRS, or another one.
         VectorError: The ports have no geometry column, or several.
@@ -69,6 +72,8 @@ def port_calls(  # noqa: PLR0913 - a call has this many rules
     areas = ports.select(column(port_id).alias("port"), column(place))
     if radius_metres is not None:
         areas = buffer_metres(areas, radius_metres, geometry=place)
+    elif areas.where(st("ST_Dimension", column(place)) < AREAL).limit(1).collect():
+        raise ArgumentError("ports that are no areas have no ships in them", remedy="Give `radius_metres`.")
     there = within(good(frame, rules), areas, keep=["port"], broadcast=broadcast).select("mmsi", "port", "time")
     fields = [
         pa.field("mmsi", pa.int64(), nullable=False), to_arrow_schema(there.schema).field("port"),
