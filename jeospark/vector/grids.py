@@ -69,12 +69,14 @@ def quadkey(layer: DataFrame, zoom: int, *, name: str = "quadkey", geometry: str
     """
     _within("zoom", zoom, 29, least=1)
     place = _degrees(layer, geometry)
-    lon, lat = st("ST_X", column(place)), st("ST_Y", column(place))
+    lon, north = st("ST_X", column(place)), st("ST_Y", column(place))
+    # At the poles the formula divides by zero, which ends a query.
+    lat = F.when(F.abs(north) <= MERCATOR, north)
     tiles = 1 << zoom
     x = F.floor((lon + 180.0) / 360.0 * tiles)
     sine = F.sin(F.radians(lat))
     y = F.floor((0.5 - F.log((1 + sine) / (1 - sine)) / (4 * np.pi)) * tiles)
-    known = (F.abs(lat) <= MERCATOR) & (F.abs(lon) <= 180.0)
+    known = lat.isNotNull() & (F.abs(lon) <= 180.0)
     held = layer.withColumns({"__x": _clamped(x, tiles), "__y": _clamped(y, tiles)})
     digits = [_digit(F.col("__x"), F.col("__y"), level) for level in range(zoom - 1, -1, -1)]
     return held.withColumn(name, F.when(known, F.concat(*digits))).drop("__x", "__y")

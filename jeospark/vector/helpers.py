@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from jeospark.errors import ArgumentError
 from jeospark.vector.grids import eea, h3, quadkey
 from jeospark.vector.helpers_buffer import buffer_metres
-from jeospark.vector.helpers_geometry import column, geometry_column, st, transform
+from jeospark.vector.helpers_geometry import column, geometry_column, st, transform, valid
 from jeospark.vector.helpers_nearest import nearest
 from jeospark.vector.joins import Predicate, Side, explain_join, join
 
@@ -155,6 +155,7 @@ def clip(
     """The parts of features inside zones, one row a feature and zone, of as many dimensions as the feature has.
 
     A polygon that only touches a zone, in a line or point, has no part in it; the same holds for a line and a point.
+    Invalid geometries are made valid first, since they have no parts.
 
     Args:
         features: A layer.
@@ -167,11 +168,11 @@ def clip(
         VectorError: See `join`.
     """
     place, other = geometry_column(features, None, "features"), geometry_column(zones, None, "zones")
-    slim = zones.withColumnRenamed(other, "__zone")
+    slim = zones.withColumn("__zone", valid(column(other))).drop(other)
     names = [name for name in (zones.columns if keep is None else keep) if name != other]
-    pairs = join(features, slim, keep=names, keep_geometry=True, broadcast=broadcast)
+    pairs = join(features, slim, geometries=(place, "__zone"), keep=names, keep_geometry=True, broadcast=broadcast)
     kind = F.greatest(st("ST_Dimension", column(place)), F.lit(0))
-    part = st("ST_CollectionExtract", st("ST_Intersection", column(place), F.col("__zone")), kind + 1)
+    part = st("ST_CollectionExtract", st("ST_Intersection", valid(column(place)), F.col("__zone")), kind + 1)
     cut = pairs.withColumn("__part", st("ST_SetSRID", part, st("ST_SRID", column(place))))
     return cut.where(~st("ST_IsEmpty", F.col("__part"))).withColumn(place, F.col("__part")).drop("__part", "__zone")
 
@@ -180,6 +181,8 @@ def dissolve(
     layer: DataFrame, by: Sequence[str] = (), aggregates: Mapping[str, tuple[str, str]] | None = None
 ) -> DataFrame:
     """One feature for all that have the same values: the union of their geometries.
+
+    Invalid geometries are made valid first, since they have no union.
 
     Args:
         layer: Features of one CRS; those without geometry add nothing.
@@ -199,7 +202,7 @@ def dissolve(
     srid = F.max(st("ST_SRID", column(place))).alias("__srid")
     # A null breaks it; nothing is what it adds.
     nothing = st("ST_GeomFromText", F.lit("GEOMETRYCOLLECTION EMPTY"))
-    union = st("ST_Union_Aggr", F.coalesce(column(place), nothing)).alias(place)
+    union = st("ST_Union_Aggr", F.coalesce(valid(column(place)), nothing)).alias(place)
     grouped = layer.groupBy(*map(column, by)).agg(
         union, srid, *(_aggregate(*wanted[name]).alias(name) for name in wanted)
     )

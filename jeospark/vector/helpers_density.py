@@ -19,6 +19,10 @@ from jeospark.periods import PERIODS, labels
 from jeospark.tiling.regular import RegularTiling, TileIndex
 from jeospark.vector.helpers_geometry import code_of, column, geometry_column, srid_of, st
 
+EAST, SOUTH = 180.0, -90.0
+"""Degrees."""
+INSIDE = 1e-6
+"""Part of a pixel by which the south pole is brought in."""
 PIXELS = "tile string, period string, pixel bigint, key string, number bigint"
 """`pixel` counts along the rows of the tile; `key` is null where points are counted, not what they are of."""
 _ARROW = pa.schema(
@@ -50,7 +54,8 @@ def pixel_counts(
 ) -> DataFrame:
     """Count points by tile, period and pixel; only where there are some.
 
-    A point on the line between two pixels belongs to the one right of it or below.
+    A point on the line between two pixels belongs to the one right of it or below; in degrees, 180 is -180, and the
+    south pole is in the last row.
 
     Args:
         points: A layer of points in any CRS; what is no point, or has no place in the grid's CRS, counts nowhere.
@@ -99,8 +104,10 @@ def _mapper(batches: Iterable[pa.RecordBatch], counting: Counting) -> Iterator[p
 
 
 def _counted(batch: pa.RecordBatch, counting: Counting, transformer: Transformer) -> pa.RecordBatch:
-    x, y = transformer.transform(batch.column("x").to_numpy(), batch.column("y").to_numpy())
-    row, col, pixel, on = pixels_of(counting.tiling, np.asarray(x), np.asarray(y))
+    x, y = map(np.asarray, transformer.transform(batch.column("x").to_numpy(), batch.column("y").to_numpy()))
+    if CRS.from_user_input(counting.tiling.crs).is_geographic:
+        x, y = _within_earth(x, y, counting.tiling.resolution[1])
+    row, col, pixel, on = pixels_of(counting.tiling, x, y)
     when = batch.column("seconds").to_numpy()[on].astype("datetime64[s]")
     words = labels(counting.period, when)
     period, which = np.unique(words, return_inverse=True)
@@ -122,6 +129,13 @@ def _counted(batch: pa.RecordBatch, counting: Counting, transformer: Transformer
         ],
         schema=_ARROW,
     )
+
+
+def _within_earth(
+    x: NDArray[np.float64], y: NDArray[np.float64], height: float
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Degrees of points, those on the last edges of the Earth brought in: beyond, there are no pixels."""
+    return np.where(x == EAST, -EAST, x), np.maximum(y, SOUTH + height * INSIDE)
 
 
 def pixels_of(

@@ -32,6 +32,11 @@ def column(name: str) -> Column:
     return F.col(f"`{name}`")
 
 
+def valid(geometry: Column) -> Column:
+    """Geometries as they are where they are valid, else made valid; what asks for parts and unions fails for others."""
+    return F.when(st("ST_IsValid", geometry), geometry).otherwise(st("ST_MakeValid", geometry))
+
+
 def geometry_columns(frame: DataFrame) -> list[str]:
     """Names of the columns of Sedona's type."""
     return [field.name for field in frame.schema.fields if isinstance(field.dataType, GeometryType)]

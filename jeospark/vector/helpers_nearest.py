@@ -204,11 +204,17 @@ def _in_the_plane(
     left: DataFrame, right: DataFrame, places: tuple[str, str], k: int, limit: float | None, metres: str
 ) -> DataFrame:  # fmt: skip
     one, other = places
-    numbered = left.withColumn("__row", F.monotonically_increasing_id())
-    held = right.withColumnRenamed(other, "__place")
+    # The search takes what has no place for neighbours of all.
+    numbered = _there(left, one).withColumn("__row", F.monotonically_increasing_id())
+    held = _there(right, other).withColumnRenamed(other, "__place")
     pairs = numbered.alias("l").join(held.alias("r"), F.expr(f"ST_KNN(l.`{one}`, r.`__place`, {int(k)}, false)"))
     found = pairs.withColumn(metres, st("ST_Distance", column(one), F.col("__place")))
     ranked = found.withColumn("rank", F.row_number().over(Window.partitionBy("__row").orderBy(column(metres))))
     # Not before: a condition would become one of the search.
     near = F.lit(limit is None) | (column(metres) <= F.lit(limit))
     return ranked.where((F.col("rank") <= k) & near).drop("__row", "__place")
+
+
+def _there(layer: DataFrame, name: str) -> DataFrame:
+    """The features that have a place."""
+    return layer.where(column(name).isNotNull() & ~st("ST_IsEmpty", column(name)))

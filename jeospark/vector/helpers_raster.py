@@ -152,7 +152,7 @@ def _publish(unit: Unit, pixel: NDArray[np.int64], number: NDArray[np.int64], pr
     """Publish COG, picture and item; returns the bytes of the COG."""
     # A tile that reaches beyond what its CRS can map has no item: nothing of it is made.
     footprint_of_grid(unit.crs, unit.transform, unit.shape)
-    values = number if product.measure == "count" else number / square_km(product.tiling, unit.tile, pixel)
+    values = number if product.measure == "count" else _per_km2(unit, pixel, number, product)
     with publishing(unit.output_href) as path, publishing(thumbnail_href(unit.output_href)) as picture:
         size = _write(path, unit, pixel, values, product)
         quicklook_cog(path, product.collection.bands, picture)
@@ -163,6 +163,14 @@ def _publish(unit: Unit, pixel: NDArray[np.int64], number: NDArray[np.int64], pr
     )  # fmt: skip
     write_item(unit, outcome, product.collection)
     return size
+
+
+def _per_km2(unit: Unit, pixel: NDArray[np.int64], number: NDArray[np.int64], product: Product) -> NDArray[np.float64]:
+    """Numbers a square kilometre; NaN where there is no ground, as at the poles of Web Mercator."""
+    area = square_km(product.tiling, unit.tile, pixel)
+    values = np.full(len(pixel), np.nan)
+    np.divide(number, area, out=values, where=area > 0)
+    return values
 
 
 def _write(path: str, unit: Unit, pixel: NDArray[np.int64], values: NDArray[Any], product: Product) -> int:

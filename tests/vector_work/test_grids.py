@@ -68,3 +68,10 @@ def test_what_has_no_cells_is_refused(layer):
         eea(points, "5km")
     with pytest.raises(LayerCrsError, match="SRID 3035 is not longitude and latitude"):
         quadkey(layer([shapely.Point(4e6, 3e6)], 3035), 5)
+
+
+@pytest.mark.spark
+def test_poles_have_no_quadkey(layer, rows):
+    points = [shapely.Point(0, 90), shapely.Point(0, -90), shapely.Point(0, 85.2), shapely.Point(0.1, 0.1)]
+    found = rows(quadkey(layer(points, n=[0, 1, 2, 3]), 2), "n", "quadkey")
+    assert found == [(0, None), (1, None), (2, None), (3, "12")]

@@ -138,6 +138,28 @@ def test_nearest_in_a_plane_is_that_of_looking_at_all(layer, rows):
     assert rows(found.where("m < 20"), "n", "m", "rank") == sorted(row for row in wanted if row[1] < 20)
 
 
+def test_what_has_no_place_has_no_neighbours_in_a_plane(layer, rows):
+    left = layer([shapely.Point(0, 0), None, shapely.Point()], 3035, n=[1, 2, 3])
+    right = layer([None, shapely.Point(), shapely.Point(3, 4)], 3035, m=[1, 2, 3])
+    assert rows(nearest(left, right, 2), "n", "m", "metres", "rank") == [(1, 3, 5.0, 1)]
+
+
+def test_invalid_geometries_have_parts_and_unions(layer, rows):
+    bow = shapely.Polygon([(0, 0), (2, 2), (2, 0), (0, 2)])
+    whole = dissolve(layer([bow, shapely.box(0, 2, 2, 3)]))
+    assert rows(whole.selectExpr("ST_Area(geometry)")) == [(4.0,)]
+    band = shapely.box(0, 0.5, 2, 1.5)
+    for features, zones in ((band, bow), (bow, band)):
+        parts = clip(layer([features], n=[1]), layer([zones], zone=["a"]))
+        assert rows(parts.selectExpr("ST_Area(geometry)")) == [(1.5,)]
+
+
+def test_zones_may_have_a_second_geometry_column(zones, layer, rows):
+    two = zones.withColumn("centre", zones["geometry"])
+    parts = clip(layer([shapely.LineString([(0.5, 0.5), (3, 0.5)])], n=[1]), two, keep=["zone"])
+    assert rows(parts.selectExpr("zone", "ST_Length(geometry)")) == [("a", 0.5), ("b", 1.0)]
+
+
 def test_parts_and_unions(zones, layer, rows):
     line = layer([shapely.LineString([(0.5, 0.5), (3, 0.5)]), shapely.LineString([(0, 2), (0, 1)])], n=[1, 2])
     parts = clip(line, zones, keep=["zone"])

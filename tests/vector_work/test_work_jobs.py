@@ -77,6 +77,38 @@ def test_a_density_counts_what_is_asked(spark, points, tmp_path, measure, distin
     )
 
 
+@pytest.fixture
+def density(layer, tmp_path):
+    """A function that counts points on a grid, and gives the job's rows."""
+
+    def made(places, grid, measure="count"):
+        job = runpy.run_path(str(ROOT / "jobs" / "density.py"))
+        asked = Namespace(points="", grid=grid, distinct=None, measure=measure, time=None, period="all", where=None,
+                          title="")  # fmt: skip
+        return job["publish"](layer([*map(shapely.Point, places)]), Grid.parse(grid), str(tmp_path / "out"), asked)
+
+    return made
+
+
+@pytest.mark.spark
+def test_points_on_the_last_edges_of_the_earth_are_counted_on_it(density, tmp_path):
+    places = [(180, 10), (-180, 10), (0, 90), (0, -90), (180, -90)]
+    (row,) = density(places, "EPSG:4326:0.5:360x720:-180,90")
+    assert (row["tile"], row["total"], row["error"]) == ("r0000c0000", 5, None)
+    with rasterio.open(tmp_path / "out" / "r0000c0000" / "r0000c0000_all.tif") as file:
+        data = file.read(1)
+    assert (data.sum(), data[160, 0], data[0, 360], data[359, 360], data[359, 0]) == (5, 2, 1, 1, 1)
+
+
+@pytest.mark.spark
+def test_a_pixel_without_ground_has_no_density(density, tmp_path):
+    (row,) = density([(0.1, 0.1), (0, -90)], "webmercator:0", "per_km2")
+    assert (row["pixels"], row["error"]) == (2, None)
+    with rasterio.open(tmp_path / "out" / row["tile"] / f"{row['tile']}_all.tif") as file:
+        data = file.read(1)
+    assert (np.isnan(data).sum(), np.isinf(data).sum(), (data > 0).sum()) == (1, 0, 1)
+
+
 @pytest.mark.parametrize(
     "grid",
     ["EPSG:4326:0.01:100x100:10,60", "EPSG:3857:1000:100x100:1113195,8399737", "EPSG:2154:1000:9x9:700000,6600000"],
