@@ -168,20 +168,24 @@ def _finding(kind: str, found: _Found, text: str, *, fault: bool) -> Finding:
 def _duplicates(folder: Path, layer: Layer) -> Iterator[Finding]:
     if layer.id is None:
         return
-    columns = [layer.id]
-    numbers = [id_numbers(batch.column(0)) for batch in _batches(folder, layer, columns)]
+    numbers = [id_numbers(column) for column in _ids(folder, layer, layer.id)]
     values, counts = np.unique(np.concatenate(numbers) if numbers else np.zeros(0, np.uint64), return_counts=True)
     repeated = values[counts > 1]
     if not len(repeated):
         return
     shown = dict.fromkeys(repeated.tolist())
     names: list[str] = []
-    for batch, some in zip(_batches(folder, layer, columns), numbers, strict=True):
+    for column, some in zip(_ids(folder, layer, layer.id), numbers, strict=True):
         for row in np.flatnonzero(np.isin(some, repeated)).tolist():
             if len(names) < SHOWN and int(some[row]) in shown:
                 del shown[int(some[row])]
-                names.append(str(batch.column(0)[row].as_py()))
+                names.append(str(column[row].as_py()))
     count = int(counts[counts > 1].sum())
     yield Finding(
         kind="duplicate", count=count, ids=tuple(names), text=f"{layer.id} that another feature has too", fault=True
     )
+
+
+def _ids(folder: Path, layer: Layer, name: str) -> Iterator[pa.Array]:
+    """The ids of a layer; a feature without one shares none."""
+    return (batch.column(0).drop_null() for batch in _batches(folder, layer, [name]))

@@ -16,10 +16,11 @@ def id_numbers(column: pa.Array) -> npt.NDArray[np.uint64]:
     Two of ten million texts share a hash with a probability of 3 · 10⁻⁶.
     """
     if pa.types.is_integer(column.type):
-        numbers: npt.NDArray[np.uint64] = column.fill_null(0).cast(pa.int64()).to_numpy().view(np.uint64)
+        # Numbers of 64 bits wrap around: they stay as different as they are.
+        numbers: npt.NDArray[np.uint64] = column.fill_null(0).cast(pa.int64(), safe=False).to_numpy().view(np.uint64)
         return numbers
-    texts = column.cast(pa.string()).cast(pa.binary()).fill_null(b"")
-    places, data = binary_buffers(texts)
+    texts = column if pa.types.is_binary(column.type) else id_texts(column).cast(pa.binary())
+    places, data = binary_buffers(texts.fill_null(b""))
     hashes = np.empty(len(texts), np.uint64)
     _hash(data, places, hashes)
     return hashes
@@ -35,6 +36,13 @@ def _hash(data: Any, places: Any, hashes: Any) -> None:
         value = (value ^ (value >> np.uint64(33))) * np.uint64(0xFF51AFD7ED558CCD)
         value = (value ^ (value >> np.uint64(33))) * np.uint64(0xC4CEB9FE1A85EC53)
         hashes[row] = value ^ (value >> np.uint64(33))
+
+
+def id_texts(column: pa.Array) -> pa.Array:
+    """Identifiers as texts, null where they are; what is neither a text nor a number is written as Python does."""
+    if pa.types.is_binary(column.type) or pa.types.is_nested(column.type):
+        return pa.array([None if value is None else str(value) for value in column.to_pylist()], pa.string())
+    return column.cast(pa.string())
 
 
 class Known:

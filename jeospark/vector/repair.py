@@ -5,6 +5,7 @@ import pyarrow as pa
 import shapely
 
 from jeospark.vector import wkb
+from jeospark.vector.ids import id_texts
 
 REPAIRS = pa.schema(
     [
@@ -53,7 +54,7 @@ def repair(column: pa.BinaryArray, ids: pa.Array | None, first: int) -> tuple[np
     shapes[bad] = after
     rows = pa.RecordBatch.from_arrays(
         [
-            pa.nulls(len(bad), pa.string()) if ids is None else ids.take(pa.array(bad)).cast(pa.string()),
+            pa.nulls(len(bad), pa.string()) if ids is None else id_texts(ids.take(pa.array(bad))),
             pa.array(bad + first),
             pa.array(np.where(unread[bad], UNREADABLE, shapely.is_valid_reason(before)).tolist(), pa.string()),
             pa.array(np.nan_to_num(shapely.area(before))),

@@ -53,6 +53,32 @@ def test_ids_that_come_again(layers, write):
     assert (finding.count, sorted(finding.ids), finding.fault) == (4, ["a", "b"], True)
 
 
+@pytest.mark.parametrize(
+    "ids",
+    [
+        pa.array([2**63 + 1, 2**63 + 2, 2**63 + 1], pa.uint64()),
+        pa.array([b"\xff", b"\xfe", b"\xff"]),
+        pa.array([[1], [2], [1]]),
+        pa.array([1, 2, 1], pa.decimal128(20, 2)),
+    ],
+)
+def test_ids_of_any_type_are_told_apart(layers, tmp_path, ids):
+    path = tmp_path / "a.parquet"
+    geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": {"encoding": "WKB"}}}
+    table = pa.table({"id": ids, "geometry": shapely.to_wkb([GOOD, GOOD, BOW])})
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
+    layer = layers.add("a", str(path), wishes=Wishes(repair=True))
+    assert (layer.id, layer.repairs["count"]) == ("id", 1)
+    findings = found(layers, "a")
+    assert (findings["duplicate"].count, len(findings["duplicate"].ids)) == (2, 1)
+
+
+def test_features_without_an_id_share_none(layers, write):
+    columns = {"code": pa.array([None, None, 0], pa.int64())}
+    layers.add("a", write("a.gpkg", [GOOD] * 3, crs="EPSG:4326", columns=columns), wishes=Wishes(id="code"))
+    assert found(layers, "a") == {}
+
+
 def test_swapped_axes_are_told_when_adding_and_checking(layers, write):
     x, y = np.random.default_rng(1).uniform([4e6, 2.6e6], [4.2e6, 2.8e6], (40, 2)).T
     layers.add("good", write("good.gpkg", shapely.points(x, y)))

@@ -117,3 +117,13 @@ def test_ewkb_big_endian_and_measures_become_plain(layers, rows, tmp_path):
     pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / "bad.parquet")
     with pytest.raises(VectorSourceError, match="4 geometries are no WKB, the first in row 1"):
         layers.add("b", str(tmp_path / "bad.parquet"))
+
+
+def test_metadata_that_do_not_fit_the_columns_are_named(layers, parquet, tmp_path):
+    side_by_side = pa.FixedSizeListArray.from_arrays(pa.array([1.0, 2.0, 3.0, 4.0]), 2)
+    with pytest.raises(VectorSourceError, match="not structures of x and y"):
+        layers.add("a", parquet(encoding="point", column=side_by_side))
+    table = pq.read_table(parquet())
+    pq.write_table(table.drop_columns(["geom"]), tmp_path / "lacking.parquet")
+    with pytest.raises(VectorSourceError, match="tell of a column 'geom'"):
+        layers.add("a", str(tmp_path / "lacking.parquet"))

@@ -158,6 +158,27 @@ def test_half_a_file_is_named(layers, write, tmp_path, name):
     assert layers.names() == []
 
 
+def test_flatgeobuf_may_lack_geometries(layers, write, rows):
+    shapes = [shapely.Point(1, 2), None, shapely.box(0, 0, 1, 1), shapely.Polygon()]
+    layer = layers.add("a", write("a.fgb", shapes, crs="EPSG:4326", SPATIAL_INDEX="NO"))
+    assert (layer.features, layer.null_geometries) == (4, 2)
+    assert [row["geometry"] and row["geometry"].geom_type for row in rows("a")] == ["Point", None, "Polygon", None]
+
+
+@pytest.mark.parametrize("driver", ["GeoJSON", "GeoJSONSeq", "LIBKML"])
+def test_heights_do_not_change_the_crs_of_a_standard(layers, write, driver):
+    layer = layers.add("a", write("a", [shapely.Point(10, 50, 3)], crs="EPSG:4326", driver=driver))
+    assert (layer.crs_code, layer.srid, layer.geometry_types) == ("OGC:CRS84", 4326, {"Point Z": 1})
+    assert "longitude and latitude" in layer.crs_from
+
+
+def test_a_comment_before_the_root_is_no_root(layers, write):
+    path = Path(write("a.kml", TRIANGLES, crs="EPSG:4326", driver="LIBKML"))
+    head, _, rest = path.read_text().partition("?>")
+    path.write_text(f"{head}?><!-- by <tool>, someone <a@b.c> -->{rest}")
+    assert layers.add("a", str(path)).features == 5
+
+
 def test_what_is_no_source_is_named(layers, tmp_path):
     with pytest.raises(VectorSourceError, match="no such file"):
         layers.add("a", str(tmp_path / "none.gpkg"))
@@ -212,6 +233,25 @@ def test_texts_that_are_no_points_are_named(layers, tmp_path):
     path.write_text("a,b\n1,2\n3\n")
     with pytest.raises(VectorSourceError, match="cut short"):
         layers.add("q", Request(href=str(path), x="a", y="b", crs="EPSG:4326"))
+
+
+def test_a_column_may_be_called_geometry(layers, rows, tmp_path):
+    path = tmp_path / "points.csv"
+    path.write_text("n,x,y,geometry,bbox\n1,10,50,POINT (9 9),b\n")
+    layer = layers.add("p", Request(href=str(path), x="x", y="y", crs="EPSG:4326"))
+    assert list(layer.schema) == ["n", "x", "y", "geometry_1", "bbox_1"]
+    (row,) = rows("p")
+    assert (row["geometry"], row["geometry_1"]) == (shapely.Point(10, 50), "POINT (9 9)")
+
+
+@pytest.mark.parametrize("last", ["é", "aé", "éa", "\N{EURO SIGN}"])
+def test_the_last_letters_tell_the_encoding_too(layers, tmp_path, last):
+    path = tmp_path / "points.csv"
+    path.write_bytes(f"x,y,name\n1,2,{last}".encode("cp1252"))
+    asked = {"href": str(path), "x": "x", "y": "y", "crs": "EPSG:4326"}
+    with pytest.raises(VectorEncodingError, match="--encoding"):
+        layers.add("p", Request(**asked))
+    assert layers.add("p", Request(**asked, encoding="cp1252")).features == 1
 
 
 def test_a_text_without_rows_is_an_empty_layer(layers, tmp_path):

@@ -1,5 +1,6 @@
 """Texts of columns: CSV and its kin, with points as x and y or geometries as well-known text; gzip is undone."""
 
+import codecs
 import csv
 import itertools
 from collections.abc import Iterator
@@ -11,8 +12,8 @@ import pyarrow.csv as pv
 
 from jeospark.errors import VectorEncodingError, VectorSourceError
 from jeospark.vector.sources.columns import tidy
-from jeospark.vector.sources.points import check_columns, with_geometry
-from jeospark.vector.sources.request import GEOMETRY, Opened, Request
+from jeospark.vector.sources.points import MADE, check_columns, with_geometry
+from jeospark.vector.sources.request import Opened, Request
 
 BLOCK = 8 << 20
 """Bytes of text that are parsed at a time."""
@@ -42,7 +43,7 @@ def open_delimited(request: Request, path: str) -> Opened:
         for batch in itertools.chain([nothing], _texts(request, path, delimiter)):
             typed = [_typed(batch.column(name), types.get(name, pa.string())) for name in names]
             made = with_geometry(pa.RecordBatch.from_arrays(typed, names=names), request, row)
-            yield tidy(made, GEOMETRY, request.href)
+            yield tidy(made, MADE, request.href)
             row += batch.num_rows
 
     return Opened(
@@ -115,13 +116,15 @@ def _header(request: Request, path: str, delimiter: str) -> list[str]:
 
 
 def _decodes(path: str, encoding: str) -> bool:
+    # It remembers a character that is cut at the end of a block.
+    decoder = codecs.getincrementaldecoder(encoding)()
     try:
         with pa.input_stream(path) as stream:
             while block := bytes(stream.read(BLOCK)):
-                # A character cut at the block's end is no damage.
-                block[:-4].decode(encoding)
-    except UnicodeDecodeError as error:
-        return error.start < 4
+                decoder.decode(block)
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return False
     except OSError:
         return True
     return True

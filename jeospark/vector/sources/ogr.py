@@ -36,6 +36,8 @@ _LONGITUDE_FIRST = {
 }
 _BY_POSITION = frozenset({"ESRI Shapefile", "FlatGeobuf"})
 """Drivers that find the n-th feature without reading those before it."""
+_ON_WGS84 = frozenset({"EPSG:4326", "EPSG:4979", CRS84})
+"""Codes that GDAL gives to what its standard has in longitude and latitude on WGS 84; 4979 where there are heights."""
 _COUNTED = frozenset({"GeoJSONSeq", "SQLite"})
 """Drivers that give what they could read of a damaged file, and say nothing: features are counted in another way."""
 
@@ -73,6 +75,9 @@ def open_ogr(request: Request, path: str) -> Opened:
         _check_member(path, info, request.href)
     crs, crs_from = _crs(info, request.href)
     options = {"WRITE_GFS": "NO"} if driver == "GML" else {}
+    if driver == "FlatGeobuf":
+        # GDAL's own reader of Arrow for it ends the process at a null geometry that is not the first.
+        pyogrio.set_gdal_config_options({"OGR_FLATGEOBUF_STREAM_BASE_IMPL": True})
 
     def read(span: _Span) -> Iterator[pa.RecordBatch]:
         return _batches(request, path, layer, span, info, options)
@@ -173,7 +178,7 @@ def _check_member(path: str, info: dict[str, Any], where: str) -> None:
     with Path(path).open("rb") as file:
         head = file.read(1 << 16).partition(b'"features"')[0].decode("utf-8", "replace")
     named = re.search(r'"crs"\s*:\s*\{[^{}]*"properties"\s*:\s*\{[^{}]*"name"\s*:\s*"([^"]*)"', head)
-    if named and authority_code(CRS(info["crs"])) in {"EPSG:4326", CRS84}:
+    if named and authority_code(CRS(info["crs"])) in _ON_WGS84:
         parse_crs(named[1], where)
 
 
@@ -181,7 +186,7 @@ def _crs(info: dict[str, Any], where: str) -> tuple[CRS | None, str]:
     if info["crs"] is None:
         return None, ""
     crs, driver = parse_crs(info["crs"], where), info["driver"]
-    if driver in _LONGITUDE_FIRST and authority_code(crs) in {"EPSG:4326", CRS84}:
+    if driver in _LONGITUDE_FIRST and authority_code(crs) in _ON_WGS84:
         return parse_crs(CRS84), _LONGITUDE_FIRST[driver]
     if driver in {"GeoJSON", "GeoJSONSeq"}:
         return crs, "stated by the source in a `crs` member, which RFC 7946 has no more"
@@ -324,7 +329,8 @@ def check_whole(path: str) -> None:
 def _check_end(file: Path) -> None:
     """GDAL gives what it could read of a broken XML, and says nothing."""
     with file.open("rb") as stream:
-        root = re.search(rb"<([A-Za-z_][\w.:-]*)", stream.read(1 << 16))
+        head = re.sub(rb"<!--.*?-->", b"", stream.read(1 << 16), flags=re.DOTALL)
+        root = re.search(rb"<([A-Za-z_][\w.:-]*)", head)
         stream.seek(max(file.stat().st_size - 1024, 0))
         tail = stream.read()
     if root and b"\0" not in tail and b"</" + root[1] not in tail:

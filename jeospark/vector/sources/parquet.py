@@ -17,8 +17,8 @@ from pyproj import CRS
 from jeospark.errors import LayerCrsError, VectorSourceError
 from jeospark.vector.crs import CRS84, parse_crs, same_crs
 from jeospark.vector.sources.columns import tidy
-from jeospark.vector.sources.points import check_columns, has_columns, with_geometry
-from jeospark.vector.sources.request import GEOMETRY, Opened, Request
+from jeospark.vector.sources.points import MADE, check_columns, has_columns, with_geometry
+from jeospark.vector.sources.request import Opened, Request
 
 BATCH = 1 << 16
 _DEFAULT = "the default of its format"
@@ -135,6 +135,13 @@ def _file(path: str, where: str) -> pq.ParquetFile:
 def _chosen(file: pq.ParquetFile, request: Request) -> _Column | None:
     columns = {column.name: column for column in _native_columns(file, request.href)}
     stated, primary = _stated_columns(file, request.href)
+    lacking = sorted({column.name for column in stated} - set(file.schema_arrow.names))
+    if lacking:
+        raise VectorSourceError(
+            f"its GeoParquet metadata tell of a column '{lacking[0]}', which it does not have",
+            where=request.href,
+            remedy="Write it again.",
+        )
     columns |= {column.name: column for column in stated}
     if request.geometry:
         if request.geometry not in columns:
@@ -232,7 +239,7 @@ def _batches(piece: tuple[str, int], request: Request, column: _Column | None) -
             for batch in itertools.chain([nothing], file.iter_batches(BATCH, row_groups=groups)):
                 if column is None:
                     made = with_geometry(batch, request, row)
-                    yield tidy(made, GEOMETRY, where)
+                    yield tidy(made, MADE, where)
                 else:
                     yield tidy(_as_wkb(batch, column, where), column.name, where)
                 row += batch.num_rows
@@ -252,7 +259,25 @@ def _as_wkb(batch: pa.RecordBatch, column: _Column, where: str) -> pa.RecordBatc
     if column.encoding not in _SHAPES:
         raise VectorSourceError(f"the encoding '{column.encoding}' is not known", where=where)
     place = rest.schema.get_field_index(column.name)
+    _check_separated(rest.schema.field(place), where)
     return rest.set_column(place, column.name, _from_arrow(rest.column(place), column.encoding))
+
+
+def _check_separated(column: pa.Field, where: str) -> None:
+    """GeoParquet 1.1 has GeoArrow's coordinates as structures of x and y, never side by side in one list.
+
+    Raises:
+        VectorSourceError: They are.
+    """
+    kind = column.type
+    while pa.types.is_list(kind) or pa.types.is_large_list(kind):
+        kind = kind.value_type
+    if not pa.types.is_struct(kind):
+        raise VectorSourceError(
+            f"the coordinates of column '{column.name}' are {kind}, not structures of x and y",
+            where=where,
+            remedy="Write it with geometries as WKB.",
+        )
 
 
 def _from_arrow(column: pa.Array, encoding: str) -> pa.BinaryArray:

@@ -9,8 +9,10 @@ import pyarrow.compute as pc
 import shapely
 
 from jeospark.errors import VectorSourceError
-from jeospark.vector.sources.request import GEOMETRY, Request
+from jeospark.vector.sources.request import Request
 
+MADE = "\0geometry"
+"""Name of the column of geometries that are made of others: no text has such a column, and many have one `geometry`."""
 _POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 
@@ -50,7 +52,7 @@ def check_columns(request: Request, names: list[str]) -> None:
 
 
 def with_geometry(batch: pa.RecordBatch, request: Request, row: int) -> pa.RecordBatch:
-    """Add the column of geometries; that of well-known text goes, those of coordinates stay.
+    """Add the column `MADE` of geometries; that of well-known text goes, those of coordinates stay.
 
     Args:
         batch: With the columns that `check_columns` looked for.
@@ -66,7 +68,7 @@ def with_geometry(batch: pa.RecordBatch, request: Request, row: int) -> pa.Recor
     else:
         x, y = (_numbers(batch.column(name), name, request.href, row) for name in (request.x, request.y))
         shapes, rest = point_wkb(x, y), batch
-    return rest.append_column(GEOMETRY, shapes)
+    return rest.append_column(MADE, shapes)
 
 
 def wkt_wkb(column: pa.Array, where: str, row: int) -> pa.BinaryArray:
