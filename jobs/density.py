@@ -12,14 +12,13 @@ from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, functions
 
 from jeospark.engine.main import enter_folder
-from jeospark.errors import FeedError, JeosparkError, OutputTakenError
+from jeospark.errors import FeedError, JeosparkError
 from jeospark.grid import Grid
 from jeospark.settings import Settings
 from jeospark.sql.session import sedona_session
-from jeospark.storage.publish import check_writable, output_path
 from jeospark.task.product import versions
 from jeospark.vector.helpers_density import pixel_counts
-from jeospark.vector.helpers_files import read_layer, source_path
+from jeospark.vector.helpers_files import read_layer, result_folder, source_path
 from jeospark.vector.helpers_raster import make_product, publish_density
 
 SEDONA = True
@@ -47,10 +46,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, int]:
     """Count and publish; returns what happened, and how many rasters could not be made."""
     grid = Grid.parse(arguments.grid)
     path = source_path(arguments.points, arguments.catalog or Settings.load().catalog)
-    folder = output_path(arguments.output).absolute()
-    if folder.exists():
-        raise OutputTakenError("there is something already", where=str(folder), remedy="Name another folder.")
-    check_writable(str(folder.parent))
+    folder = result_folder(arguments.output)
     spark = sedona_session("jeospark density")
     try:
         points = chosen(read_layer(spark, path), arguments.where)

@@ -9,11 +9,10 @@ import sys
 from pyspark.sql import DataFrame
 
 from jeospark.engine.main import enter_folder
-from jeospark.errors import JeosparkError, OutputTakenError
+from jeospark.errors import JeosparkError
 from jeospark.settings import Settings
 from jeospark.sql.session import sedona_session
-from jeospark.storage.publish import exists, output_path
-from jeospark.vector.helpers_files import read_layer, source_path, write_layer
+from jeospark.vector.helpers_files import read_layer, result_folder, source_path, write_layer
 from jeospark.vector.helpers_geometry import code_of, geometry_column, srid_of, transform
 from jeospark.vector.helpers_nearest import nearest
 from jeospark.vector.joins import explain_join, join
@@ -43,9 +42,7 @@ def run(arguments: argparse.Namespace) -> str:
     """Join and publish; returns what happened."""
     catalog = arguments.catalog or Settings.load().catalog
     paths = [source_path(source, catalog) for source in (arguments.left, arguments.right)]
-    output = output_path(arguments.output).absolute()
-    if exists(str(output)) or output.is_dir():
-        raise OutputTakenError("there is something already", where=str(output), remedy="Name another folder.")
+    output = result_folder(arguments.output)
     spark = sedona_session("jeospark join")
     try:
         left, right = (read_layer(spark, path) for path in paths)

@@ -13,6 +13,7 @@ from jeospark.engine.main import make_job
 from jeospark.engine.zonal import ZonalResult, Zones, run_zonal
 from jeospark.errors import ArgumentError, SourceError
 from jeospark.settings import Settings
+from jeospark.storage.roots import Roots
 from jeospark.task.zonal_table import Limits
 from jeospark.task.zonal_zones import ZONES
 from jeospark.tiling.extent import known_crs
@@ -96,9 +97,11 @@ def read_zones(path: str, zone: str, crs: str | None = None) -> tuple[pa.Table, 
         crs: Stands in for what the file says.
 
     Raises:
+        ForbiddenError: It lies outside the allowed roots.
         SourceError: There is no Parquet there, or it is not GeoParquet.
         ArgumentError: A column is unknown.
     """
+    Roots.load(Settings.load()).check(str(Path(path).absolute()))
     try:
         source = ds.dataset(path, format="parquet")
     except (OSError, pa.ArrowInvalid) as error:

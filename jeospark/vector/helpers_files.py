@@ -11,8 +11,10 @@ from pyproj import CRS
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import LayerNotFoundError, OutputTakenError, VectorSourceError
+from jeospark.settings import Settings
 from jeospark.storage.href import hadoop_path
-from jeospark.storage.publish import attempt_path, check_writable, output_error
+from jeospark.storage.publish import attempt_path, check_writable, output_error, output_path
+from jeospark.storage.roots import Roots
 from jeospark.vector.crs import authority_code
 from jeospark.vector.helpers_geometry import code_of, column, geometry_columns, srid_of, srid_of_code, st
 from jeospark.vector.layers import Layers
@@ -27,12 +29,36 @@ def source_path(source: str, catalog: str) -> Path:
         catalog: Folder of the catalogue.
 
     Raises:
+        ForbiddenError: It lies outside the allowed roots.
         LayerNotFoundError: It is neither.
     """
-    if Path(source).exists():
-        return Path(source).absolute()
+    found = Path(source) if Path(source).exists() else _layer_path(source, catalog)
+    Roots.load(Settings.load()).check(str(found.absolute()))
+    return found.absolute()
+
+
+def result_folder(output: str) -> Path:
+    """Where a job may write its result.
+
+    Args:
+        output: Folder that is not there yet.
+
+    Raises:
+        ForbiddenError: It lies outside the allowed roots.
+        OutputTakenError: There is something already.
+        OutputUnwritableError: The folder above cannot be written.
+    """
+    folder = output_path(output).absolute()
+    Roots.load(Settings.load()).check(str(folder))
+    if folder.exists():
+        raise OutputTakenError("there is something already", where=str(folder), remedy="Name another folder.")
+    check_writable(str(folder.parent))
+    return folder
+
+
+def _layer_path(source: str, catalog: str) -> Path:
     try:
-        return Path(Layers(catalog).path(source)).absolute()
+        return Path(Layers(catalog).path(source))
     except LayerNotFoundError as error:
         remedy = f"{error.remedy} Or give the path of a GeoParquet file or folder."
         raise LayerNotFoundError(error.what, where=error.where, remedy=remedy) from error

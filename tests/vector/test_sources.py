@@ -3,6 +3,7 @@
 import gzip
 import itertools
 import json
+import sqlite3
 import struct
 import zipfile
 from pathlib import Path
@@ -107,6 +108,18 @@ def test_a_shapefile_without_prj_needs_a_crs(layers, named):
     Path(path).with_suffix(".prj").write_text("PROJCS[nonsense")
     with pytest.raises(LayerCrsError):
         layers.add("c", path)
+
+
+@pytest.mark.parametrize("number", [0, -1])
+def test_a_geopackage_that_knows_no_crs_needs_one(layers, write, number):
+    path = write("a.gpkg", TRIANGLES, crs="EPSG:4326", layer="a")
+    with sqlite3.connect(path) as database:
+        for table in ("gpkg_geometry_columns", "gpkg_contents"):
+            database.execute(f"UPDATE {table} SET srs_id = {number}")
+    database.close()
+    with pytest.raises(LayerCrsError, match="Say which with --crs"):
+        layers.add("a", path)
+    assert layers.add("a", Request(href=path, crs="EPSG:4258")).srid == 4258
 
 
 def test_several_layers_leave_a_choice(layers, write):

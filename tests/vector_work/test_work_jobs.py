@@ -15,9 +15,11 @@ from pyproj import Geod
 import jeospark
 from jeospark.engine.jars import SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
+from jeospark.errors import ForbiddenError
 from jeospark.grid import Grid
+from jeospark.lab.zonal import read_zones
 from jeospark.vector.helpers_density import square_km
-from jeospark.vector.helpers_files import read_layer, write_layer
+from jeospark.vector.helpers_files import read_layer, result_folder, source_path, write_layer
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -163,3 +165,19 @@ def test_a_join_that_cannot_start_is_told_in_a_line(tmp_path, monkeypatch, capsy
     told = capsys.readouterr().err
     assert told.startswith("LayerNotFoundError: no vector layer 'ships'")
     assert len(told.splitlines()) == 1
+
+
+def test_jobs_keep_to_the_allowed_roots(tmp_path, monkeypatch):
+    inside, outside = tmp_path / "in", tmp_path / "out"
+    for folder in (inside, outside):
+        folder.mkdir()
+        (folder / "points.parquet").write_bytes(b"")
+    monkeypatch.setenv("JEOSPARK_ALLOWED_ROOTS", str(inside))
+    assert source_path(str(inside / "points.parquet"), str(inside)) == inside / "points.parquet"
+    assert result_folder(str(inside / "result")) == inside / "result"
+    with pytest.raises(ForbiddenError, match="outside the allowed roots"):
+        source_path(str(outside / "points.parquet"), str(inside))
+    with pytest.raises(ForbiddenError, match="outside the allowed roots"):
+        result_folder(str(outside / "result"))
+    with pytest.raises(ForbiddenError, match="outside the allowed roots"):
+        read_zones(str(outside / "points.parquet"), "zone")

@@ -38,6 +38,8 @@ _BY_POSITION = frozenset({"ESRI Shapefile", "FlatGeobuf"})
 """Drivers that find the n-th feature without reading those before it."""
 _ON_WGS84 = frozenset({"EPSG:4326", "EPSG:4979", CRS84})
 """Codes that GDAL gives to what its standard has in longitude and latitude on WGS 84; 4979 where there are heights."""
+_UNDEFINED = re.compile(r"undefined (geographic|cartesian) SRS", re.IGNORECASE)
+"""GDAL's names of the numbers 0 and -1, by which a GeoPackage says that it knows no CRS (OGC 12-128r19, 1.1.2.1.2)."""
 _COUNTED = frozenset({"GeoJSONSeq", "SQLite"})
 """Drivers that give what they could read of a damaged file, and say nothing: features are counted in another way."""
 
@@ -186,6 +188,8 @@ def _crs(info: dict[str, Any], where: str) -> tuple[CRS | None, str]:
     if info["crs"] is None:
         return None, ""
     crs, driver = parse_crs(info["crs"], where), info["driver"]
+    if _UNDEFINED.fullmatch(crs.name):
+        return None, ""
     if driver in _LONGITUDE_FIRST and authority_code(crs) in _ON_WGS84:
         return parse_crs(CRS84), _LONGITUDE_FIRST[driver]
     if driver in {"GeoJSON", "GeoJSONSeq"}:
