@@ -23,7 +23,7 @@ from jeospark.planning.place import Placing, place
 from jeospark.planning.select import question, select
 from jeospark.recipe.analysis import Load, period
 from jeospark.schema import UNITS
-from jeospark.storage.href import hadoop_path
+from jeospark.storage.href import hadoop_path, literal_path
 from jeospark.storage.kinds import is_remote
 from jeospark.storage.publish import names
 
@@ -63,7 +63,9 @@ class Plan:
     def units(self) -> DataFrame:
         """One row a unit (`UNITS`), lazy."""
         if self.folder is not None:
-            return self.session.read.schema(from_arrow_schema(UNITS)).parquet(hadoop_path(self.folder.path))
+            return self.session.read.schema(from_arrow_schema(UNITS)).parquet(
+                hadoop_path(literal_path(self.folder.path))
+            )
         return self._spread().mapInArrow(shuffle.gatherer(self.gathering), from_arrow_schema(UNITS))
 
     def write(self) -> PlanFolder:

@@ -26,7 +26,7 @@ from jeospark.planning.folder import PlanFolder
 from jeospark.recipe.analysis import period
 from jeospark.recipe.partition import DATE
 from jeospark.settings import Settings
-from jeospark.storage.href import hadoop_path
+from jeospark.storage.href import hadoop_path, literal_path
 from jeospark.storage.publish import check_writable
 from jeospark.storage.tables import write_table
 from jeospark.task.zonal_place import PLACED, Ground, lonlat_bounds, place_zones
@@ -242,7 +242,7 @@ def _finish(spark: SparkSession, result: ZonalResult, limits: Limits) -> None:
     if not hrefs:
         write_table(str(Path(result.path, "part-00000.parquet")), [], RESULTS)
         return
-    rows = spark.read.schema(from_arrow_schema(PARTS)).parquet(*map(hadoop_path, hrefs))
+    rows = spark.read.schema(from_arrow_schema(PARTS)).parquet(*(hadoop_path(literal_path(href)) for href in hrefs))
     schema = from_arrow_schema(RESULTS)
 
     def mapper(table: pa.Table) -> pa.Table:

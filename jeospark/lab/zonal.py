@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.dataset as ds
+import pyarrow.parquet as pq
 
 from jeospark.engine.main import make_job
 from jeospark.engine.zonal import ZonalResult, Zones, run_zonal
@@ -16,7 +17,7 @@ from jeospark.settings import Settings
 from jeospark.storage.roots import Roots
 from jeospark.task.zonal_table import Limits
 from jeospark.task.zonal_zones import ZONES
-from jeospark.tiling.extent import known_crs
+from jeospark.tiling.extent import known_crs, same_crs
 from jeospark.tiling.footprints import LONLAT
 from udfs.coverage import METHODS
 
@@ -98,7 +99,7 @@ def read_zones(path: str, zone: str, crs: str | None = None) -> tuple[pa.Table, 
 
     Raises:
         ForbiddenError: It lies outside the allowed roots.
-        SourceError: There is no Parquet there, or it is not GeoParquet.
+        SourceError: There is no Parquet there, it is not GeoParquet, or its files are in several CRS.
         ArgumentError: A column is unknown.
     """
     Roots.load(Settings.load()).check(str(Path(path).absolute()))
@@ -106,21 +107,34 @@ def read_zones(path: str, zone: str, crs: str | None = None) -> tuple[pa.Table, 
         source = ds.dataset(path, format="parquet")
     except (OSError, pa.ArrowInvalid) as error:
         raise SourceError(f"no Parquet to read ({error})", where=path, remedy="Give a GeoParquet file.") from error
-    about = (source.schema.metadata or {}).get(b"geo")
-    if about is None:
-        raise SourceError("the file is Parquet, but not GeoParquet", where=path, remedy="Write it as GeoParquet.")
-    geo = json.loads(about)
-    geometry = geo["primary_column"]
-    column = geo["columns"][geometry]
-    if column["encoding"] != "WKB":
-        raise SourceError(f"geometries are encoded as {column['encoding']}", where=path, remedy="Write them as WKB.")
     _check("zones", [zone], source.schema.names)
-    # Of a GeoParquet file that names none, the CRS is OGC:CRS84; null means that it is not known.
-    found = column.get("crs", LONLAT)
+    (geometry, found), *others = [_described(file) for file in source.files]
     if crs is None and found is None:
         raise SourceError("the CRS of the zones is not known", where=path, remedy="Give one.")
+    for name, other in others:
+        if name != geometry or (crs is None and not _same(found, other)):
+            remedy = "Give a folder of files of one CRS and geometry column."
+            raise SourceError("its files are in several CRS, or geometry columns", where=path, remedy=remedy)
     table = source.to_table(columns=[zone, geometry])
-    return zone_table(table, zone, geometry), crs or (found if isinstance(found, str) else json.dumps(found))
+    return zone_table(table, zone, geometry), crs or str(found)
+
+
+def _described(file: str) -> tuple[str, str | None]:
+    """Name and CRS of the geometry column of a GeoParquet file; None where the CRS is not known."""
+    about = (pq.read_schema(file).metadata or {}).get(b"geo")
+    if about is None:
+        raise SourceError("the file is Parquet, but not GeoParquet", where=file, remedy="Write it as GeoParquet.")
+    geo = json.loads(about)
+    column = geo["columns"][geo["primary_column"]]
+    if column["encoding"] != "WKB":
+        raise SourceError(f"geometries are encoded as {column['encoding']}", where=file, remedy="Write them as WKB.")
+    # Of a GeoParquet file that names none, the CRS is OGC:CRS84; null means that it is not known.
+    crs = column.get("crs", LONLAT)
+    return geo["primary_column"], crs if crs is None or isinstance(crs, str) else json.dumps(crs)
+
+
+def _same(one: str | None, other: str | None) -> bool:
+    return one == other or (one is not None and other is not None and same_crs(one, other))
 
 
 def _check(argument: str, given: Iterable[str], known: Iterable[str]) -> None:

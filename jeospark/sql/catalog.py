@@ -12,7 +12,8 @@ from jeospark.catalog.writer import DOCUMENT
 from jeospark.schema import SOURCE
 from jeospark.sql import ddl
 from jeospark.sql.crs import CRS84
-from jeospark.sql.relation import Files, Table, literal_path, nothing
+from jeospark.sql.relation import Files, Table, nothing
+from jeospark.storage.href import literal_path
 
 _TOP_LEVEL = frozenset(
     ("type", "stac_version", "stac_extensions", "id", "collection", "geometry", "bbox", "links", "assets", "datetime")

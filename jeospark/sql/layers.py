@@ -11,7 +11,8 @@ import pyarrow.parquet as pq
 from jeospark.errors import SqlError
 from jeospark.sql import ddl
 from jeospark.sql.crs import UNKNOWN, srid_of
-from jeospark.sql.relation import Files, Table, identifier, literal_path
+from jeospark.sql.relation import Files, Table, identifier
+from jeospark.storage.href import literal_path
 from jeospark.vector.crs import authority_code, parse_crs
 from jeospark.vector.layers import Layers
 from jeospark.vector.sources.parquet import parquet_files

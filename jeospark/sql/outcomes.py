@@ -7,7 +7,8 @@ from jeospark.engine.ledger import ATTEMPT, FOLDER, WHOLE
 from jeospark.errors import SqlError
 from jeospark.schema import OUTCOMES
 from jeospark.sql import ddl
-from jeospark.sql.relation import Files, Table, literal_path, nothing
+from jeospark.sql.relation import Files, Table, nothing
+from jeospark.storage.href import literal_path
 
 
 def outcome_table(outputs: Sequence[str]) -> Table:

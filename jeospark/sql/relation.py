@@ -57,11 +57,6 @@ def identifier(label: str) -> str:
     return re.sub(r"\W", "_", label).lower()
 
 
-def literal_path(path: str) -> str:
-    """A path as a pattern that means just this path."""
-    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
-
-
 def nothing(kinds: Mapping[str, str]) -> str:
     """A query without rows.
 

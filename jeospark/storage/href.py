@@ -1,10 +1,16 @@
 """Hrefs: their parts, and what GDAL opens for those that it opens by itself; settings as GDAL's options."""
 
+import re
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 
 from jeospark.errors import AssetUnreadableError
 from jeospark.settings import Settings
+
+
+def literal_path(path: str) -> str:
+    """A path as a pattern of Hadoop that means just this path."""
+    return re.sub(r"([\\*?\[\]{}])", r"\\\1", path)
 
 
 def gdal_path(href: str, variable: str | None = None) -> str:

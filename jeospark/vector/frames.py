@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 
 from jeospark.errors import LayerNotFoundError
 from jeospark.settings import Settings
-from jeospark.storage.href import hadoop_path
+from jeospark.storage.href import hadoop_path, literal_path
 from jeospark.vector.crs import authority_code, srid_of
 from jeospark.vector.layers import Layers
 from jeospark.vector.sources.parquet import parquet_files, primary_column
@@ -27,7 +27,7 @@ def frame(spark: "SparkSession", name_or_path: str, *, catalog: str | None = Non
 
     Raises:
         LayerNotFoundError: It is neither a layer nor a path.
-        VectorSourceError: The path holds no GeoParquet of WKB.
+        VectorSourceError: The path holds no GeoParquet of WKB, or files in several CRS.
     """
     from pyspark.sql import functions as F  # noqa: PLC0415 (only who has a session has Spark)
 
@@ -40,13 +40,12 @@ def frame(spark: "SparkSession", name_or_path: str, *, catalog: str | None = Non
     else:
         layers.describe(name_or_path)
         raise LayerNotFoundError(f"there is no layer and no file '{name_or_path}'")
-    read = spark.read.format("geoparquet").load(hadoop_path(path))
+    read = spark.read.format("geoparquet").load(hadoop_path(literal_path(path)))
     quoted = "`" + column.replace("`", "``") + "`"
     return read.withColumn(column, F.expr(f"ST_SetSRID({quoted}, {srid})"))
 
 
 def _geometry(path: str) -> tuple[str, int]:
     place = Path(path)
-    file = next(iter(parquet_files(place)), place)
-    name, crs = primary_column(str(file))
+    name, crs = primary_column([str(file) for file in parquet_files(place)] or [path])
     return name, srid_of(authority_code(crs)) if crs else 0

@@ -12,13 +12,16 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import LayerNotFoundError, OutputTakenError, VectorSourceError
 from jeospark.settings import Settings
-from jeospark.storage.href import hadoop_path
+from jeospark.storage.href import hadoop_path, literal_path
 from jeospark.storage.publish import attempt_path, check_writable, output_error, output_path
 from jeospark.storage.roots import Roots
-from jeospark.vector.crs import authority_code
+from jeospark.vector.crs import authority_code, parse_crs
 from jeospark.vector.helpers_geometry import code_of, column, geometry_columns, srid_of, srid_of_code, st
 from jeospark.vector.layers import Layers
 from jeospark.vector.sources.parquet import parquet_files
+
+_ADD = "Make a layer of it with `jeospark vectors add`."
+WKB = "WKB"
 
 
 def source_path(source: str, catalog: str) -> Path:
@@ -72,32 +75,41 @@ def read_layer(spark: SparkSession, path: Path) -> DataFrame:
         path: A GeoParquet file, or a folder of files of one schema.
 
     Raises:
-        LayerCrsError: Its CRS has no code of EPSG or ESRI.
-        VectorSourceError: It is no GeoParquet.
+        LayerCrsError: Its CRS has no code of EPSG or ESRI, or is none.
+        VectorSourceError: It is no GeoParquet of WKB, or its files are in several CRS.
     """
     srids = _srids(path)
-    frame = spark.read.format("geoparquet").load(hadoop_path(str(path)))
+    frame = spark.read.format("geoparquet").load(hadoop_path(literal_path(str(path))))
     marked = {name: st("ST_SetSRID", column(name), srid) for name, srid in srids.items() if srid}
     return frame.withColumns(marked) if marked else frame
 
 
 def _srids(path: Path) -> dict[str, int]:
-    file = next(iter(parquet_files(path)), path)
+    """The SRID of each geometry column."""
+    found = [_srids_of(file) for file in parquet_files(path) or [path]]
+    if any(each != found[0] for each in found):
+        remedy = "Make a layer of those of each CRS with `jeospark vectors add`."
+        raise VectorSourceError("its files are in several CRS", where=str(path), remedy=remedy)
+    return found[0]
+
+
+def _srids_of(file: Path) -> dict[str, int]:
     try:
         schema = pq.read_schema(file)
         described: dict[str, Any] = json.loads((schema.metadata or {})[b"geo"])["columns"]
     except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
-        remedy = "Make a layer of it with `jeospark vectors add`."
-        raise VectorSourceError("not GeoParquet", where=str(path), remedy=remedy) from error
-    return {name: _srid(each) for name, each in described.items() if name in schema.names}
+        raise VectorSourceError("not GeoParquet", where=str(file), remedy=_ADD) from error
+    return {name: _srid(each, str(file)) for name, each in described.items() if name in schema.names}
 
 
-def _srid(described: dict[str, Any]) -> int:
+def _srid(described: dict[str, Any], where: str) -> int:
+    if described.get("encoding", WKB).upper() != WKB:
+        raise VectorSourceError(f"its geometries are encoded as {described['encoding']}", where=where, remedy=_ADD)
     # Absent means OGC:CRS84, null means unknown (GeoParquet 1.1, "crs").
     crs = described.get("crs", "OGC:CRS84")
     if crs is None:
         return 0
-    known = CRS.from_user_input(crs)
+    known = parse_crs(crs if isinstance(crs, str) else json.dumps(crs), where)
     return srid_of_code(authority_code(known) or known.to_wkt())
 
 
@@ -121,7 +133,7 @@ def write_layer(frame: DataFrame, output: str, *, srid: int | None = None) -> in
     found = geometry_columns(frame)
     writer = frame.write.option("compression", "zstd")
     if found:
-        known = srid_of(frame, found[0], "result") if srid is None else srid
+        known = srid_of(frame, found[0], "result", all_rows=True) if srid is None else srid
         writer = writer.option("geoparquet.crs", CRS.from_user_input(code_of(known)).to_json() if known else "null")
     try:
         writer.format("geoparquet" if found else "parquet").save(hadoop_path(str(part)))

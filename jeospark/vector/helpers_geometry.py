@@ -32,6 +32,18 @@ def column(name: str) -> Column:
     return F.col(f"`{name}`")
 
 
+def free_names(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:
+    """Names for columns of a right side: `right_NAME` where another has the name, which Spark tells without case."""
+    used, given = {name.lower() for name in taken}, {}
+    for name in names:
+        free = name
+        while free.lower() in used:
+            free = f"right_{free}"
+        used.add(free.lower())
+        given[name] = free
+    return given
+
+
 def valid(geometry: Column) -> Column:
     """Geometries as they are where they are valid, else made valid; what asks for parts and unions fails for others."""
     return F.when(st("ST_IsValid", geometry), geometry).otherwise(st("ST_MakeValid", geometry))

@@ -21,6 +21,7 @@ from jeospark.vector.helpers_geometry import (
     check_metres,
     check_same,
     column,
+    free_names,
     from_wkb,
     geometry_column,
     geometry_columns,
@@ -74,11 +75,7 @@ def nearest(
     one, other = geometry_column(left, None, "left"), geometry_column(right, None, "right")
     srids = srid_of(left, one, "left"), srid_of(right, other, "right")
     check_same(*srids, ("left", "right"))
-    names = {
-        name: f"right_{name}" if name in (*left.columns, metres, "rank") else name
-        for name in right.columns
-        if name != other
-    }
+    names = free_names([name for name in right.columns if name != other], (*left.columns, metres, "rank"))
     slim = right.select(column(other), *(column(name).alias(names[name]) for name in names))
     if is_degrees(srids[0] or srids[1]):
         return _on_the_ellipsoid(left, slim, (one, other), k, max_metres, metres)

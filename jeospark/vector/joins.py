@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jeospark.errors import ArgumentError
-from jeospark.vector.helpers_geometry import check_same, column, geometry_column, srid_of, st
+from jeospark.vector.helpers_geometry import check_same, column, free_names, geometry_column, srid_of, st
 from jeospark.vector.measure import Size, by_footers, measure
 
 Predicate = Literal["intersects", "within", "covered_by", "contains", "covers", "touches", "crosses", "overlaps"]
@@ -106,8 +106,8 @@ def join(
         right: A layer, in the same CRS.
         predicate: One of `PREDICATES`, read from left to right.
         geometries: Geometry columns of both sides; None to find them.
-        keep: Columns of `right` in the result; None for all but its geometry. One that `left` has too becomes
-            `right_NAME`.
+        keep: Columns of `right` in the result; None for all but its geometry. One that `left` has too, in whatever
+            case, becomes `right_NAME`.
         keep_geometry: True to keep the geometry of `right` too.
         broadcast: See `explain_join`.
 
@@ -124,7 +124,7 @@ def join(
     choice = explain_join(left, right, broadcast=broadcast)
     wanted = [name for name in (right.columns if keep is None else keep) if name != other]
     wanted += [other] if keep_geometry else []
-    names = {name: f"right_{name}" if name in left.columns else name for name in wanted}
+    names = free_names(wanted, left.columns)
     # The name of the geometry is one that no side has, so that the condition cannot mean another column.
     place = "__right_geometry"
     second = right.select(column(other).alias(place), *(column(name).alias(names[name]) for name in wanted))

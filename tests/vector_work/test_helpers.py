@@ -160,6 +160,13 @@ def test_zones_may_have_a_second_geometry_column(zones, layer, rows):
     assert rows(parts.selectExpr("zone", "ST_Length(geometry)")) == [("a", 0.5), ("b", 1.0)]
 
 
+def test_names_that_differ_by_case_alone_are_one_to_spark(layer, rows):
+    left = layer([shapely.Point(0, 0)], 3035, NAME=["l"], right_name=["x"])
+    right = layer([shapely.Point(0, 0)], 3035, name=["r"])
+    for found in (join(left, right), nearest(left, right)):
+        assert rows(found, "NAME", "right_right_name") == [("l", "r")]
+
+
 def test_parts_and_unions(zones, layer, rows):
     line = layer([shapely.LineString([(0.5, 0.5), (3, 0.5)]), shapely.LineString([(0, 2), (0, 1)])], n=[1, 2])
     parts = clip(line, zones, keep=["zone"])

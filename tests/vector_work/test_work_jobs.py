@@ -7,17 +7,20 @@ from argparse import Namespace
 from pathlib import Path
 
 import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import rasterio
 import shapely
-from pyproj import Geod
+from pyproj import CRS, Geod
 
 import jeospark
 from jeospark.engine.jars import SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
-from jeospark.errors import ForbiddenError
+from jeospark.errors import ForbiddenError, LayerCrsError, SourceError, VectorSourceError
 from jeospark.grid import Grid
 from jeospark.lab.zonal import read_zones
+from jeospark.vector.frames import frame
 from jeospark.vector.helpers_density import square_km
 from jeospark.vector.helpers_files import read_layer, result_folder, source_path, write_layer
 
@@ -149,8 +152,6 @@ def test_a_submitted_join_tells_its_rows_and_its_way(layer, points, tmp_path):
     assert ended.returncode == 0, ended.stderr
     assert "3 rows" in ended.stdout
     assert "join       broadcasts" in ended.stdout
-    import pyarrow.parquet as pq
-
     found = pq.read_table(tmp_path / "joined").to_pydict()
     assert (sorted(found["mmsi"]), found["zone"]) == ([1, 1, 2], ["z"] * 3)
 
@@ -181,3 +182,56 @@ def test_jobs_keep_to_the_allowed_roots(tmp_path, monkeypatch):
         result_folder(str(outside / "result"))
     with pytest.raises(ForbiddenError, match="outside the allowed roots"):
         read_zones(str(outside / "points.parquet"), "zone")
+
+
+@pytest.fixture
+def files(tmp_path):
+    """A function that writes GeoParquet files of a square each, from a name to their CRS."""
+
+    def written(folder, **described):
+        (tmp_path / folder).mkdir()
+        for number, (name, about) in enumerate(described.items()):
+            column = {"encoding": "WKB", "geometry_types": [], **about}
+            geo = {"version": "1.1.0", "primary_column": "geometry", "columns": {"geometry": column}}
+            wkb = shapely.to_wkb(shapely.box(number, 0, number + 1, 1))
+            table = pa.table({"zone": [name], "geometry": pa.array([wkb], pa.binary())})
+            pq.write_table(
+                table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / folder / f"{name}.parquet"
+            )
+        return tmp_path / folder
+
+    return written
+
+
+LAEA, DEGREES = ({"crs": CRS(code).to_json_dict()} for code in ("EPSG:3035", "EPSG:4326"))
+
+
+@pytest.mark.spark
+def test_files_of_a_folder_have_one_crs(spark, files):
+    one = files("a folder [1], {2}", a=LAEA, b=LAEA)
+    assert read_layer(spark, one).selectExpr("ST_SRID(geometry)").distinct().collect() == [(3035,)]
+    assert frame(spark, str(one)).count() == 2
+    assert read_zones(str(one), "zone")[0].num_rows == 2
+    two = files("two", a=LAEA, b=DEGREES)
+    for read, error in (
+        (lambda: read_layer(spark, two), VectorSourceError),
+        (lambda: frame(spark, str(two)), VectorSourceError),
+        (lambda: read_zones(str(two), "zone"), SourceError),
+    ):
+        with pytest.raises(error, match=r"CRS"):
+            read()
+
+
+@pytest.mark.spark
+def test_files_that_sedona_does_not_read_are_named(spark, files):
+    with pytest.raises(VectorSourceError, match="encoded as polygon"):
+        read_layer(spark, files("arrow", a={**LAEA, "encoding": "polygon"}))
+    with pytest.raises(LayerCrsError, match="no CRS is known"):
+        read_layer(spark, files("nonsense", a={"crs": {"bad": 1}}))
+
+
+@pytest.mark.spark
+def test_a_result_of_two_crs_is_refused(layer, tmp_path):
+    both = layer([shapely.Point(1, 2)], 3035).union(layer([shapely.Point(1, 2)], 4326))
+    with pytest.raises(LayerCrsError, match=r"SRID \[3035, 4326\]"):
+        write_layer(both, str(tmp_path / "both"))

@@ -2,7 +2,7 @@
 
 import itertools
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -296,14 +296,21 @@ def _from_arrow(column: pa.Array, encoding: str) -> pa.BinaryArray:
     return pa.array(shapely.to_wkb(shapes, flavor="iso"), pa.binary())
 
 
-def primary_column(path: str) -> tuple[str, CRS | None]:
-    """Name and CRS of the geometry column of a GeoParquet file.
+def primary_column(paths: Sequence[str]) -> tuple[str, CRS | None]:
+    """Name and CRS of the geometry column of GeoParquet files of one layer.
 
     Raises:
-        VectorSourceError: It has none, several without a first among them, or one that is not WKB.
+        VectorSourceError: They have none, several without a first among them, one that is not WKB, or several CRS.
     """
-    with _file(path, path) as file:
-        column = _chosen(file, Request(href=path))
-    if column is None or column.encoding != "wkb":
-        raise VectorSourceError("it has no geometry column of WKB", where=path, remedy="Add it: jeospark vectors add.")
-    return column.name, column.crs
+    first: _Column | None = None
+    for path in paths:
+        with _file(path, path) as file:
+            column = _chosen(file, Request(href=path))
+        if column is None or column.encoding != "wkb":
+            remedy = "Add it: jeospark vectors add."
+            raise VectorSourceError("it has no geometry column of WKB", where=path, remedy=remedy)
+        first = first or column
+        _check_alike(column, first, path)
+    if first is None:
+        raise VectorSourceError("there is no Parquet file")
+    return first.name, first.crs
