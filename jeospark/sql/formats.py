@@ -134,6 +134,7 @@ def _write_gpkg(answer: Answer, path: str, crs: str | None) -> None:
 
 def _write_ogr(answer: Answer, name: str, path: str, driver: str, crs: str | None, options: dict[str, str]) -> None:
     shapes, table = _shapes(answer, name), plain(answer, geometries=True)
+    _check_names(table.column_names, driver)
     types = _geometry_types(shapes)
     if driver == "GeoJSON":
         # It has no empty points.
@@ -154,6 +155,16 @@ def _write_ogr(answer: Answer, name: str, path: str, driver: str, crs: str | Non
             crs=crs,
             layer_options=options,
         )
+
+
+def _check_names(names: list[str], kind: str) -> None:
+    """GDAL takes names that differ by case alone for one: a GeoJSON would have one column with the other's values."""
+    seen: dict[str, str] = {}
+    for name in names:
+        if name.lower() in seen:
+            what = f"a {kind} takes the columns '{seen[name.lower()]}' and '{name}' for one"
+            raise FormatError(what, remedy="Rename one with AS.")
+        seen[name.lower()] = name
 
 
 def _one_geometry(answer: Answer, kind: str, crs: str | None) -> tuple[str, CRS | None]:

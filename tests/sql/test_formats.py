@@ -149,3 +149,12 @@ def test_suffixes_and_folders(tmp_path):
     with pytest.raises(FormatError, match="cannot be written"):
         write(answer(union=pa.UnionArray.from_dense(pa.array([0, 0], pa.int8()), pa.array([0, 1], pa.int32()),
                      [pa.array([1, 2])])), str(tmp_path / "a.parquet"))  # fmt: skip
+
+
+@pytest.mark.parametrize("suffix", [".geojson", ".gpkg"])
+@pytest.mark.parametrize("names", [("a", "A"), ("a", "a")])
+def test_columns_that_gdal_takes_for_one_are_refused(tmp_path, suffix, names):
+    point = pa.array([shapely.to_wkb(shapely.set_srid(shapely.Point(1, 2), 4326), include_srid=True)], pa.binary())
+    table = pa.Table.from_arrays([pa.array([1]), pa.array([2]), point], names=[*names, "geometry"])
+    with pytest.raises(FormatError, match="Rename one with AS"):
+        write(answer_of(table, ("geometry",)), str(tmp_path / f"x{suffix}"))

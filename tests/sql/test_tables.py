@@ -5,8 +5,9 @@ import shapely
 
 from jeospark.errors import SqlError
 from jeospark.sql.registry import tables
-from jeospark.sql.relation import literal_path, server_statements, session_statements
+from jeospark.sql.relation import server_statements, session_statements
 from jeospark.sql.session import session
+from jeospark.storage.href import literal_path
 
 pytestmark = pytest.mark.spark
 
