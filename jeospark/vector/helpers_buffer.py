@@ -55,7 +55,7 @@ def buffer_metres(layer: DataFrame, metres: float | str, *, geometry: str | None
     """The same features, their geometries widened by metres on the ground; see this module for how well.
 
     Layers in a projected CRS are brought to degrees and back. Results over the antimeridian are split there, and one
-    around a pole reaches it along the antimeridian (RFC 7946, 3.1.9).
+    around a pole reaches it along the antimeridian (RFC 7946, 3.1.9). Invalid geometries are made valid first.
 
     Args:
         layer: Features within ±180 and ±90 degrees.
