@@ -54,11 +54,12 @@ def pixel_counts(
 ) -> DataFrame:
     """Count points by tile, period and pixel; only where there are some.
 
-    A point on the line between two pixels belongs to the one right of it or below; in degrees, 180 is -180, and the
-    south pole is in the last row.
+    A point on the line between two pixels belongs to the one right of it or below; 180 degrees is -180, and on
+    grids in degrees the south pole is in the last row.
 
     Args:
-        points: A layer of points in any CRS; what is no point, or has no place in the grid's CRS, counts nowhere.
+        points: A layer of points in any CRS; what is no point, or has no place on the grid, counts nowhere (in Web
+            Mercator, what lies beyond 85.05 degrees).
         tiling: `Grid.tiling` of a grid of regular tiles.
         distinct: Column whose different values are counted, such as `mmsi`; None to count points.
         time: Column of instants, for a period.
@@ -142,10 +143,15 @@ def pixels_of(
     tiling: RegularTiling, x: NDArray[np.float64], y: NDArray[np.float64]
 ) -> tuple[NDArray[np.int64], NDArray[np.int64], NDArray[np.int64], NDArray[np.bool_]]:
     """Row and column of the tile, and place in it, of each point that has one; and True for those that do."""
-    on = np.isfinite(x) & np.isfinite(y)
     (high, wide), (width, height) = tiling.tile_shape, tiling.resolution
-    across = np.floor((x[on] - tiling.origin[0]) / width).astype(np.int64)
-    down = np.floor((tiling.origin[1] - y[on]) / height).astype(np.int64)
+    across, down = np.floor((x - tiling.origin[0]) / width), np.floor((tiling.origin[1] - y) / height)
+    on = np.isfinite(across) & np.isfinite(down)
+    if tiling.count is not None:
+        rows, cols = tiling.count[0] * high, tiling.count[1] * wide
+        # Such tiles go round the Earth: its last edge is its first.
+        across = np.where(across == cols, 0, across)
+        on &= (across >= 0) & (across < cols) & (down >= 0) & (down < rows)
+    across, down = across[on].astype(np.int64), down[on].astype(np.int64)
     return down // high, across // wide, down % high * wide + across % wide, on
 
 

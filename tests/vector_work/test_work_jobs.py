@@ -107,11 +107,20 @@ def test_points_on_the_last_edges_of_the_earth_are_counted_on_it(density, tmp_pa
 
 @pytest.mark.spark
 def test_a_pixel_without_ground_has_no_density(density, tmp_path):
-    (row,) = density([(0.1, 0.1), (0, -90)], "webmercator:0", "per_km2")
+    (row,) = density([(0.1, 0.1), (0, -90)], "EPSG:3857:156543:4096x4096:-20037508,20037508", "per_km2")
     assert (row["pixels"], row["error"]) == (2, None)
     with rasterio.open(tmp_path / "out" / row["tile"] / f"{row['tile']}_all.tif") as file:
         data = file.read(1)
     assert (np.isnan(data).sum(), np.isinf(data).sum(), (data > 0).sum()) == (1, 0, 1)
+
+
+@pytest.mark.spark
+def test_web_mercator_ends_before_the_poles_and_goes_round(density, tmp_path):
+    (row,) = density([(0.1, 0.1), (180, 0.1), (-179.9, 0.1), (0, -90), (0, 86)], "webmercator:0")
+    assert (row["pixels"], row["total"], row["error"]) == (2, 3, None)
+    with rasterio.open(tmp_path / "out" / row["tile"] / f"{row['tile']}_all.tif") as file:
+        data = file.read(1)
+    assert (data[127, 0], data[127, 128], np.nansum(data)) == (2, 1, 3)
 
 
 @pytest.mark.parametrize(
