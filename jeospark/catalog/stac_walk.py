@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote, urlsplit
 
 from jeospark.errors import SourceError
 
@@ -34,8 +35,9 @@ def is_remote(href: str) -> bool:
 
 
 def local_path(href: str, base: Path) -> Path:
-    """Resolve a local href against the file that holds it."""
-    return (base.parent / href.removeprefix("file://")).resolve()
+    """Resolve a local href against the file that holds it; in a `file:` URL, %20 is a space."""
+    path = unquote(urlsplit(href).path) if href.startswith("file://") else href
+    return (base.parent / path).resolve()
 
 
 def walk(path: Path, reject: Reject) -> Iterator[Found]:

@@ -54,6 +54,13 @@ def _old_item(**changes):
     return item
 
 
+def test_a_file_url_is_written_with_percents(read, tmp_path):
+    folder = tmp_path / "a b"
+    href = f"file://{str(folder).replace(' ', '%20')}/50%25.tif"
+    (item,), _ = read(_old_item(assets={"a": {"href": href, "type": "image/tiff"}}))
+    assert item["assets"]["a"]["href"] == str(folder / "50%.tif")
+
+
 def test_stac_1_0_becomes_1_1(read, tmp_path):
     (item,), rejected = read(_old_item())
     assert rejected == []
