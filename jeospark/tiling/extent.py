@@ -5,12 +5,13 @@ from functools import cache
 from math import ceil, floor, pi
 
 import numpy as np
+import shapely
 from pyproj import CRS
 from pyproj.exceptions import CRSError
 
 from jeospark.errors import ExtentError, GridError
 from jeospark.model import Transform
-from jeospark.tiling.footprints import LONLAT, Floats, projected_bounds, reprojected_bounds
+from jeospark.tiling.footprints import LARGE, LONLAT, Floats, outlines, projected_bounds, reprojected_bounds
 
 SNAP = 1e-6
 """Part of a pixel that counts as rounding when an area is fitted to pixels."""
@@ -68,9 +69,23 @@ class BBox:
             return [(x0 + shift, y0, x1 + shift, y1) for shift in (0.0, -turn, turn)]
         if not self._degrees:
             return [self.bounds_in(crs)]
+        return [replace(self, west=west, east=east).bounds_in(crs) for west, east in self._sides]
+
+    def covers_much(self, extent: "PixelExtent") -> bool:
+        """Whether the area is much of the Earth, whose bounds in a projection tell little, and holds an extent."""
+        wide = sum(east - west for west, east in self._sides)
+        if not self._degrees or min(wide, self.north - self.south) <= LARGE:
+            return False
+        held = shapely.union_all([shapely.box(west, self.south, east, self.north) for west, east in self._sides])
+        outline = outlines(extent.crs, np.array([extent.bounds]))[0]
+        return not outline.is_empty and bool(shapely.covers(held, outline))
+
+    @property
+    def _sides(self) -> list[tuple[float, float]]:
+        """West and east of the area's parts between -180 and 180 degrees."""
         west, east = self.west, self.east + (360.0 if self.west > self.east else 0.0)
         sides = [(max(west - shift, -180.0), min(east - shift, 180.0)) for shift in (-360.0, 0.0, 360.0)]
-        return [replace(self, west=first, east=last).bounds_in(crs) for first, last in sides if first < last]
+        return [(first, last) for first, last in sides if first < last]
 
     def _edges(self) -> Floats:
         return np.array([[self.west, self.south, self.east, self.north]])
@@ -98,6 +113,8 @@ class PixelExtent:
 
     def crop(self, area: BBox) -> "PixelExtent | None":
         """Keep the whole pixels that the area's bounds touch, and those between them; None where there are none."""
+        if area.covers_much(self):
+            return self
         parts = [part for bounds in area.parts_in(self.crs) if (part := self._touched(*bounds)) is not None]
         if not parts:
             return None

@@ -17,7 +17,7 @@ LONLAT = "OGC:CRS84"
 _WIDE = 3.0
 """Boxes of more degrees than this get many points an edge."""
 _MANY = 64
-_LARGE = 90.0
+LARGE = 90.0
 """Boxes of more degrees than this, of longitude and of latitude, are bounded by no outline."""
 _EDGE = 16
 """Points on an edge of a rectangle's outline: a chord of a 16th bends 256 times less than the whole edge."""
@@ -80,7 +80,7 @@ def cut(
     begin = np.maximum(west, first + turns)
     end = np.minimum(east, (last + 360.0 if first > last else last) + turns)
     meets = begin < end
-    large = (east - west > _LARGE) & (north - south > _LARGE)
+    large = (east - west > LARGE) & (north - south > LARGE)
     lost = large & ~(meets.any(axis=0) & (np.maximum(south, low) < np.minimum(north, high)))
     inside = (
         np.where(meets, begin, np.inf).min(axis=0),

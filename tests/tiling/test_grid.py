@@ -184,6 +184,15 @@ def test_the_whole_of_a_wide_box_is_bounded() -> None:
     assert wanted <= set(tiles.tolist())
 
 
+def test_an_area_of_the_whole_earth_crops_no_tile() -> None:
+    """Tiles of Sentinel-2 reach beyond their zone, and over the equator."""
+    grid, earth = Grid.parse("mgrs:60"), BBox(west=-180, south=-80, east=180, north=84)
+    for tile in ("31NAA", "31NBA", "32VKM", "60NZF", "01NAA", "31UFU"):
+        assert grid.window(tile, earth) == grid.extent(tile)
+    part = grid.window("31UFR", BBox(west=-180, south=-80, east=180, north=50))
+    assert 0 < part.shape[0] < part.shape[1] == 1830
+
+
 def test_polygons_are_brought_to_tiles_beyond_the_antimeridian() -> None:
     tiling = Grid.parse("EPSG:4326:1:180x360:-0.5,90").tiling
     assert isinstance(tiling, RegularTiling)
