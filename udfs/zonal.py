@@ -26,6 +26,10 @@ from udfs.spectrum import (
 
 DIGIT = 10
 """Most bits that one pass of the sort looks at."""
+TALLY = 1 << 13
+"""Most words that are possible in a zone for its weights to be added up word by word."""
+SPARSE = 8
+"""Possible words to an item, beyond which a sort is faster."""
 CROWD = 32
 """Items that share their first bits, beyond which a sort by insertion would take long."""
 WORD = np.uint64(32)
@@ -125,14 +129,17 @@ def _summarise(runs, zones, coverage, data, valid, keep, chances, out, weights, 
         most, kept = max(most, pixels), kept + (pixels if keep[zone] else 0)
     items, spare = np.empty(most, np.uint64), np.empty(most, np.uint64)
     sums, numbers = np.empty(most, np.int64), np.empty(most, np.float64)
-    counts = np.zeros(1 << DIGIT, np.int64)
+    counts, tally = np.zeros(1 << DIGIT, np.int64), np.zeros(TALLY, np.int64)
     words, values = np.empty(kept, np.uint32), np.empty(kept, np.int64)
     flat, known, width = data.reshape(-1), valid.reshape(-1), data.shape[1]
     at = np.int64(0)
     for zone in range(len(keep)):
         size = _gather(runs, zones[zone], zones[zone + 1], coverage, flat, known, width, items)
-        ordered = _sorted(items, spare, size, counts)
-        number = _combined(ordered, size, sums)
+        number = _tallied(items, size, tally, sums)
+        ordered = items
+        if number < 0:
+            ordered = _sorted(items, spare, size, counts)
+            number = _combined(ordered, size, sums)
         for place in range(number):
             numbers[place] = _value(np.uint32(ordered[place]))
             weights[zone] += sums[place]
@@ -215,6 +222,43 @@ def _gather(runs, first, last, coverage, data, valid, width, items):  # type: ig
                 left += known[step] & (abs(line[step]) < np.inf)
         size += usable
     return size
+
+
+@compiled(nogil=True)
+def _tallied(items, size, tally, sums):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """Leave one item a word and add up the weights, without a sort, where few words are possible; else give -1.
+
+    So it is where numbers are whole and near each other: then the last bits of all words are the same.
+    """
+    if not size:
+        return 0
+    first = np.uint32(items[0] >> WORD)
+    least, greatest, apart = first, first, np.uint32(0)
+    for place in range(size):
+        word = np.uint32(items[place] >> WORD)
+        least, greatest, apart = min(least, word), max(greatest, word), apart | (word ^ first)
+    step = _zeros(apart)
+    most = np.int64((greatest - least) >> step)
+    if most >= min(TALLY, SPARSE * size):
+        return -1
+    for place in range(size):
+        item = items[place]
+        tally[(np.uint32(item >> WORD) - least) >> step] += np.int64(item & np.uint64(0xFFFFFFFF))
+    number = 0
+    for value in range(most + 1):
+        items[number], sums[number] = np.uint64(least + (np.uint32(value) << step)), tally[value]
+        number += tally[value] > 0
+        tally[value] = 0
+    return number
+
+
+@compiled(nogil=True, inline="always")
+def _zeros(bits):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    """How many of the last bits are zero, of 32 that are not all."""
+    count = np.uint32(0)
+    while count < 31 and not (bits >> count) & np.uint32(1):
+        count += np.uint32(1)
+    return count
 
 
 @compiled(nogil=True)

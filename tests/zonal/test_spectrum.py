@@ -147,11 +147,13 @@ def test_statistics_by_hand():
 def test_plain_twin_of_the_pixels_of_zones(some_polygons, rings_of, data):
     zones = data.draw(some_polygons)
     seed = data.draw(st.integers(0, 2**32 - 1))
-    few = data.draw(st.booleans())
+    spread = data.draw(st.sampled_from([0.0, 1.0, 30.0, 800.0, 40_000.0]))
+    around = data.draw(st.sampled_from([0.0, -1000.0, 1030.0, 2e7]))
     keeps = data.draw(st.integers(1, 5))
     random = np.random.default_rng(seed)
     data = random.normal(0, 1, (12, 12)).astype(np.float32)
-    data = np.round(data) if few else data
+    # Whole numbers, near each other or not; 0 leaves them as they are.
+    data = np.round(data * spread + around).astype(np.float32) if spread else data
     data[random.random((12, 12)) < 0.1] = random.choice([np.nan, np.inf, -0.0])
     valid = random.random((12, 12)) < 0.8
     coverage = cover(rings_of(zones), (0, 0), (12, 12))
@@ -175,8 +177,11 @@ def test_long_zones_are_sorted_too(size):
         np.array([0, 1]),
     )  # fmt: skip
     coverage, valid = cover(rings, (0, 0), (1, size)), np.ones((1, size), np.bool_)
-    for scale in (1.0, 1e30, 1e-3):
+    for scale in (1.0, 1e30, 1e-3, 300):
         data = (random.normal(0.3, scale, (1, size))).astype(np.float32)
+        data = np.round(data) if scale == 300 else data
         found = summarise(coverage, data, valid, np.array([True]))
-        assert np.array_equal(found.words, np.unique(words_of(data)))
+        expected, counts = np.unique(words_of(data), return_counts=True)
+        assert np.array_equal(found.words, expected)
+        assert np.array_equal(found.values, counts * FULL)
         assert found.weights[0] == size * FULL
