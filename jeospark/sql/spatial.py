@@ -136,7 +136,9 @@ class _Planner:
         match = self._alias(number, ROW)
         pairs = self._logical.Project(self._seq([match, *sequence(other.output())]), found)
         same = self._expressions.EqualTo(number, match.toAttribute())
-        return self._logical.Project(node.output(), self._join(rows, pairs, "LeftOuter", same))
+        # The many rows of the other side need not be sorted for it.
+        hashed = self.frame(rows).hint("shuffle_hash")._jdf.queryExecution().analyzed()  # noqa: SLF001
+        return self._logical.Project(node.output(), self._join(hashed, pairs, "LeftOuter", same))
 
     def _join(self, left: Any, right: Any, kind: str, condition: Any) -> Any:
         joined = getattr(self._jvm.org.apache.spark.sql.catalyst.plans, f"{kind}$")

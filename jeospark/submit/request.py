@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from jeospark.engine.jars import spark_home
+from jeospark.engine.jars import JARS, spark_home
 from jeospark.engine.main import FOLDER_VARIABLE
 from jeospark.engine.session import LOGGING
 from jeospark.settings import PREFIX, Settings
@@ -44,7 +44,7 @@ def command(request: Request, conf: Mapping[str, str], archive: str | None) -> l
 
     Args:
         request: What the user asked for.
-        conf: Properties that follow from it; the user's own come before them, but for tags, which are joined.
+        conf: Properties that follow from it; the user's own come before them, but for tags and jars, which are joined.
         archive: URI of the environment archive; None where all processes run in the environment that is here.
     """
     parts = [str(spark_home() / "bin" / "spark-submit"), "--properties-file", str(request.properties)]
@@ -57,7 +57,7 @@ def command(request: Request, conf: Mapping[str, str], archive: str | None) -> l
         parts += _fixed(request)
     if archive:
         parts += ["--archives", f"{archive}#{NAME}"]
-    for name, value in {**conf, **request.conf, **_tags(conf, request.conf)}.items():
+    for name, value in {**conf, **request.conf, **_joined(conf, request.conf)}.items():
         parts += ["--conf", f"{name}={value}"]
     return [*parts, str(request.script), *request.arguments]
 
@@ -111,10 +111,10 @@ def submit_environment(environ: Mapping[str, str], java: str) -> dict[str, str]:
     return {**kept, "JAVA_HOME": java}
 
 
-def _tags(*given: Mapping[str, str]) -> dict[str, str]:
-    """The tags of all of them; without ours, a job could not be followed."""
-    found = [each[TAGS] for each in given if each.get(TAGS)]
-    return {TAGS: ",".join(found)} if found else {}
+def _joined(*given: Mapping[str, str]) -> dict[str, str]:
+    """The tags and jars of all of them; without ours, a job could not be followed, or has no Sedona."""
+    found = {name: [each[name] for each in given if each.get(name)] for name in (TAGS, JARS)}
+    return {name: ",".join(values) for name, values in found.items() if values}
 
 
 def _fixed(request: Request) -> list[str]:

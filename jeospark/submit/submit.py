@@ -50,7 +50,7 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
     tag = f"jeospark-{uuid4().hex[:12]}"
     conf = {
         **_memory(request, script, known, set_already),
-        **(_sedona(hadoop, set_already) if script.sedona else {}),
+        **(_sedona(hadoop, profile) if script.sedona else {}),
         **logging_conf(request, set_already),
         **environment_conf(request, place, os.environ, Settings.load().cache),
         **({TAGS: ",".join(filter(None, (tag, profile.get(TAGS))))} if hadoop is not None else {}),
@@ -81,10 +81,10 @@ def _memory(request: Request, script: Script, known: Forecast | None, set_alread
     return conf
 
 
-def _sedona(hadoop: Hadoop | None, set_already: dict[str, str]) -> dict[str, str]:
+def _sedona(hadoop: Hadoop | None, profile: dict[str, str]) -> dict[str, str]:
     """Properties that bring Sedona into the JVMs as they start, from where nodes can read its jars."""
     jars = [each if hadoop is None else hadoop.put(Path(each)) for each in sedona_jars()]
-    return {**SEDONA, JARS: ",".join([*jars, *filter(None, [set_already.get(JARS)])])}
+    return {**SEDONA, JARS: ",".join([*jars, *filter(None, [profile.get(JARS)])])}
 
 
 def _archive(hadoop: Hadoop | None, given: str | None) -> str:

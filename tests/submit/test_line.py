@@ -2,7 +2,10 @@ import shlex
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from jeospark.cli import main
+from jeospark.engine.jars import SEDONA, sedona_jars
 from jeospark.errors import ClusterDownError, ProfileError
 from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import memory_conf
@@ -83,6 +86,19 @@ def test_a_job_that_cannot_tell_what_it_does_is_no_failure(tmp_path, said, sedon
 @pytest.mark.parametrize(("job", "sedona"), [("composite", False), ("zonal", False), ("join", True), ("density", True)])
 def test_jobs_that_join_by_place_say_that_they_need_sedona(job, sedona):
     assert read_script(ROOT / "jobs" / f"{job}.py").sedona is sedona
+
+
+@pytest.mark.spark
+def test_sedona_comes_along_where_a_job_needs_it(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    asked = ["submit", "jobs/join.py", "--on", "local", "--conf", "spark.jars=/my.jar", "--dry-run", "--", "a", "b"]
+    done = CliRunner().invoke(main, asked)
+    assert done.exit_code == 0, done.output
+    said = dict(
+        part.split("=", 1) for part in shlex.split(done.output.replace("\\\n", "")) if part.startswith("spark.")
+    )
+    assert said["spark.jars"].split(",") == [*sedona_jars(), "/my.jar"]
+    assert SEDONA.items() <= said.items()
 
 
 @pytest.mark.parametrize("path", sorted((ROOT / "conf").glob("*.conf")), ids=lambda path: path.name)
