@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """Real storage servers on this machine, for tests and benchmarks: XRootD (EOS's data path) and S3.
 
-    scripts/storage_servers.py install          Debian's XRootD; as root
+    scripts/storage_servers.py install          Debian's XRootD, and PostgreSQL with PostGIS; as root
     scripts/storage_servers.py xrootd FOLDER    run one with its files in FOLDER, until interrupted
     scripts/storage_servers.py s3 FOLDER        the same, of S3Proxy, which Maven brings; by .venv/bin/python
 
@@ -23,7 +23,10 @@ from time import monotonic, sleep
 from types import TracebackType
 from typing import Self
 
-PACKAGES = ("xrootd-server", "xrootd-server-plugins", "xrootd-client", "xrootd-client-plugins", "xrootd-fuse")
+XROOTD = ("xrootd-server", "xrootd-server-plugins", "xrootd-client", "xrootd-client-plugins", "xrootd-fuse")
+POSTGIS = ("postgresql-postgis",)
+CLUSTERS = Path("/etc/postgresql-common/createcluster.conf")
+"""Says whether PostgreSQL makes and starts a database when it is installed."""
 EXPORT = "/eos/jeodpp"
 """The path that XRootD's servers export."""
 KEYS = {"AWS_ACCESS_KEY_ID": "reader", "AWS_SECRET_ACCESS_KEY": "open-sesame-1", "AWS_REGION": "us-east-1"}
@@ -220,11 +223,17 @@ def _daemon(program: str, name: str, folder: Path, port: int, lines: Sequence[st
 
 
 def install() -> None:
-    """Install Debian's XRootD."""
+    """Install Debian's servers, where they are missing; none is started."""
     environ = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
-    if shutil.which("xrootd") is None:
+    wanted = [] if shutil.which("xrootd") else [*XROOTD]
+    if not list(Path("/usr/share/postgresql").glob("*/extension/postgis.control")):
+        wanted += POSTGIS
+        CLUSTERS.parent.mkdir(exist_ok=True)
+        CLUSTERS.write_text("create_main_cluster = false\n", encoding="utf-8")
+    if wanted:
         subprocess.run(["apt-get", "update", "-q"], check=True, env=environ)
-        command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *PACKAGES]
+        keep = ("-o", "Dpkg::Options::=--force-confold")
+        command = ["apt-get", "install", "-q", "-y", "--no-install-recommends", *keep, *wanted]
         subprocess.run(command, check=True, env=environ)
 
 
