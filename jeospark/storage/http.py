@@ -12,6 +12,7 @@ from urllib.parse import urljoin, urlsplit
 
 import urllib3
 from urllib3.exceptions import HTTPError
+from urllib3.util import parse_url
 
 from jeospark.errors import (
     DiskFullError,
@@ -113,16 +114,17 @@ class Client:
             target = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or not follow or not target:
                 return _checked(answer, request)
-            url = urljoin(url, target)
+            url = _redirected(url, target)
         raise StorageAnswerError("the server redirects without end", where=public(request.url), remedy="Check it.")
 
     def _allowed(self, request: Request, url: str) -> Answer:
         """The answer; of a second request, where the token was renewed during the first."""
-        token = self._tokens.of(url)
+        asked = _understood(url)
+        token = self._tokens.of(asked)
         answer = self._sent(request, url, token)
         if answer.status not in _DENIED:
             return answer
-        renewed = self._tokens.of(url)
+        renewed = self._tokens.of(asked)
         if renewed != token:
             answer = self._sent(request, url, renewed)
         if answer.status in _DENIED:
@@ -185,6 +187,31 @@ def denied(url: str, token: Token | None, said: str) -> StorageDeniedError:
     held = f"the token of {token.source}" if token else "a request without token"
     remedy = "Renew it; then resume." if token else "Name its token in JEOSPARK_TOKENS; then resume."
     return StorageDeniedError(f"the server refuses {held} ({said})", where=public(url), remedy=remedy)
+
+
+def _understood(url: str) -> str:
+    r"""A URL as the connections take it, so that a token goes to the host that they ask: of `https://a\@b/`, that is a.
+
+    Raises:
+        StorageAnswerError: It is none.
+    """
+    try:
+        return parse_url(url).url
+    except (HTTPError, ValueError) as error:
+        raise StorageAnswerError("this is no URL", where=public(url), remedy="Check the href.") from error
+
+
+def _redirected(url: str, target: str) -> str:
+    """Where a server leads.
+
+    Raises:
+        StorageAnswerError: Nowhere.
+    """
+    try:
+        return urljoin(url, target)
+    except ValueError as error:
+        what = f"the server redirects to what is no URL ({public(target)})"
+        raise StorageAnswerError(what, where=public(url), remedy="Check the server.") from error
 
 
 def _with_query(url: str, token: Token | None) -> str:

@@ -16,6 +16,9 @@ from jeospark.errors import (
 from jeospark.settings import Settings
 from jeospark.storage.http import Client
 
+LEADING = "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+"""An answer that leads elsewhere."""
+
 
 @pytest.fixture
 def client():
@@ -76,3 +79,34 @@ def test_what_hadoop_refuses_is_told_apart(serve, client, name, error):
 def test_other_refusals_are_denials(serve, client, body):
     with pytest.raises(StorageDeniedError, match="HTTP 403"):
         client.ask("GET", serve(lambda _: (403, body)))
+
+
+def leads(target):
+    """What a server does that redirects."""
+
+    def answer(request):
+        request.wfile.write(LEADING.format(target).encode())
+        request.close_connection = True
+        return 200, b""
+
+    return answer
+
+
+def test_a_redirect_that_reads_as_another_host_gets_no_token(serve, monkeypatch):
+    monkeypatch.setenv("EOS_TOKEN", "abc")
+    client = Client(replace(Settings.load({}), tokens="eos.example=env:EOS_TOKEN", storage_patience_s=0))
+    got = []
+
+    def take(request):
+        got.append(request.headers.get("Authorization"))
+        return 200, b"taken"
+
+    # RFC 3986 ends the host at no backslash, connections do.
+    assert client.ask("GET", serve(leads(f"{serve(take)}\\@eos.example/a"))).body == b"taken"
+    assert got == [None]
+
+
+@pytest.mark.parametrize("target", ["http://[a/b", "http://a:b/"])
+def test_a_redirect_to_no_url_is_named(serve, client, target):
+    with pytest.raises(StorageAnswerError, match="no URL"):
+        client.ask("GET", serve(leads(target)))
