@@ -12,6 +12,8 @@ from jeospark.errors import CredentialError
 EOS = "zteos64:"
 """EOS's own tokens begin so, and go into the URL as `authz`."""
 _HIDDEN = "***"
+_PORTS = {"http": 80, "https": 443, "root": 1094, "roots": 1094}
+"""Where servers are asked whose port is not told."""
 _QUERY = (
     r"authz|access_token|token|delegation|sig|Signature|AWSAccessKeyId"
     r"|X-(?:Amz|Goog)-(?:Signature|Credential|Security-Token)"
@@ -70,7 +72,7 @@ class Tokens:
             CredentialError: It has one that cannot be read.
         """
         parts = urlsplit(url)
-        names = {parts.hostname or "", f"{parts.hostname}:{parts.port}"}
+        names = {parts.hostname or "", f"{parts.hostname}:{parts.port or _PORTS.get(parts.scheme)}"}
         for pattern, source in self._sources:
             if any(fnmatchcase(name, pattern) for name in names):
                 return Token(_read(source), source)
@@ -113,7 +115,8 @@ def _entry(part: str) -> tuple[str, str]:
             where="JEOSPARK_TOKENS",
             remedy="Write host=file:PATH or host=env:NAME.",
         )
-    return host, source
+    # Names of hosts have no case.
+    return host.lower(), source
 
 
 def _read(source: str) -> str:

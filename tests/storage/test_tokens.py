@@ -86,6 +86,14 @@ def test_a_token_is_for_its_host_only(monkeypatch):
     assert tokens.of("https://jrc.example.elsewhere/x") is None
 
 
+def test_a_host_is_the_same_in_capitals_and_with_the_port_of_its_scheme(monkeypatch):
+    monkeypatch.setenv("A", "token-a")
+    tokens = Tokens("EOS.example:443=env:A, eos.example:1094=env:A")
+    assert tokens.of("https://eos.example/x").text == "token-a"
+    assert tokens.of("root://Eos.Example//x").text == "token-a"
+    assert tokens.of("http://eos.example/x") is None
+
+
 def test_a_token_is_read_anew_each_time(tmp_path):
     (tmp_path / "t").write_text("one")
     tokens = Tokens(f"host=file:{tmp_path}/t")
