@@ -57,6 +57,26 @@ def href_scheme(href: str) -> str:
     return head.lower() if separator and head.isalnum() else ""
 
 
+def server_and_path(href: str) -> tuple[str, str]:
+    """Server and path, without its first slashes, of an href of XRootD, S3 or HDFS: no URL, so that `#` is a letter."""
+    server, _, path = href.partition("://")[2].partition("/")
+    return server, _until(path, _enders(href)).lstrip("/")
+
+
+def is_cut(href: str) -> bool:
+    """True where an href goes on after its path, so that it is no folder: names in it would be the same for all."""
+    return _until(href, _enders(href)) != href
+
+
+def _enders(href: str) -> str:
+    """What ends the path of an href."""
+    return {"file": "?#", "http": "?#", "https": "?#", "root": "?", "roots": "?"}.get(href_scheme(href), "")
+
+
+def _until(text: str, enders: str) -> str:
+    return re.split(f"[{enders}]", text, maxsplit=1)[0] if enders else text
+
+
 def hadoop_path(href: str) -> str:
     """Name under which Hadoop's file systems, and so Spark's readers and writers, open an href or a pattern.
 

@@ -11,7 +11,7 @@ from urllib.parse import quote, urlsplit
 
 from jeospark.errors import OutputUnwritableError, SettingError
 from jeospark.settings import Settings
-from jeospark.storage.href import href_scheme
+from jeospark.storage.href import href_scheme, server_and_path
 from jeospark.storage.kind import Storage
 from jeospark.storage.posix import Posix
 
@@ -86,7 +86,7 @@ def _class(module: str, name: str) -> Callable[..., object]:
 def _through(href: str, gate: str | None) -> str:
     if gate is None:
         return href
-    return f"{gate.rstrip('/')}/{quote(urlsplit(href).path.lstrip('/'), safe=_PLAIN)}"
+    return f"{gate.rstrip('/')}/{quote(server_and_path(href)[1], safe=_PLAIN)}"
 
 
 def _hdfs_url(href: str, gate: str | None) -> str:

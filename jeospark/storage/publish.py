@@ -7,8 +7,11 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from jeospark.errors import OutputUnwritableError
+from jeospark.storage.href import is_cut
 from jeospark.storage.kinds import storage_of
 from jeospark.storage.posix import attempt_path, output_error, output_path
+from jeospark.storage.tokens import redact
 from jeospark.storage.upload import publishing_errors
 
 __all__ = [
@@ -141,8 +144,11 @@ def check_writable(folder: str, size: int = 1) -> None:
 
     Raises:
         DiskFullError: There is no room for them.
-        OutputUnwritableError: The folder cannot be made, or nothing can be written in it.
+        OutputUnwritableError: The folder cannot be made, nothing can be written in it, or the href is none of a folder.
         OutputError: The storage failed otherwise.
     """
+    if is_cut(folder):
+        what = "what follows `?` or `#` is no part of a folder's name"
+        raise OutputUnwritableError(what, where=redact(folder), remedy="Choose a name without them.")
     with publishing_errors(folder):
         storage_of(folder).check(folder, size)

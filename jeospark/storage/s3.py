@@ -5,7 +5,7 @@ from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
-from urllib.parse import unquote, urlsplit
+from urllib.parse import unquote
 
 import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
@@ -13,6 +13,7 @@ from obstore.store import S3Store
 
 from jeospark.errors import StorageDeniedError, StorageUnreachableError
 from jeospark.settings import Settings
+from jeospark.storage.href import server_and_path
 from jeospark.storage.http import CONNECT_S, WAIT
 from jeospark.storage.kind import Range
 from jeospark.storage.patience import deadline, patiently
@@ -71,7 +72,7 @@ class S3:
 
     def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - S3 has room
         """See `kind.Storage.check`."""
-        probe(folder, self._settings.scratch, self.put, self.remove)
+        probe(folder, self._settings.scratch, self)
 
     def ask(self, href: str, call: Callable[[S3Store, str], Value], *, sends: bool = False) -> Value:
         """What a call gives for the bucket and the key of an href.
@@ -153,8 +154,8 @@ class S3File:
 
 
 def _place(href: str) -> tuple[str, str]:
-    parts = urlsplit(href)
-    return parts.netloc, unquote(parts.path.lstrip("/"))
+    bucket, key = server_and_path(href)
+    return bucket, unquote(key)
 
 
 def _said(error: Exception) -> str:

@@ -16,11 +16,11 @@ from jeospark.errors import (
     StorageSlowError,
     StorageUnreachableError,
 )
+from jeospark.storage.kind import Storage
 from jeospark.storage.parts import final_name, is_dead, part_name
 from jeospark.storage.patience import patiently
 from jeospark.storage.posix import output_error
 
-Put = Callable[[str, str], None]
 WAITING = "jeospark-result"
 """Stem of the names of results that wait in the scratch folder."""
 
@@ -108,10 +108,11 @@ def publishing_errors(href: str) -> Iterator[None]:
         raise OutputError(f"cannot write: {error}", where=href, remedy="Check the storage; then resume.") from error
 
 
-def probe(href: str, scratch: str, put: Put, remove: Callable[[str], None]) -> None:
-    """Publish a byte in a folder, and remove it.
+def probe(href: str, scratch: str, storage: Storage) -> None:
+    """Publish a byte in a folder, see that it is there, and remove it.
 
     Raises:
+        OutputUnwritableError: It goes elsewhere.
         OutputError: It cannot be published.
         StorageError: It cannot be removed.
     """
@@ -119,7 +120,13 @@ def probe(href: str, scratch: str, put: Put, remove: Callable[[str], None]) -> N
     path = Path(local_attempt(target, scratch))
     try:
         path.write_bytes(b"\0")
-        put(str(path), target)
+        storage.put(str(path), target)
     finally:
         path.unlink(missing_ok=True)
-    remove(target)
+    if not storage.exists(target):
+        raise OutputUnwritableError(
+            "the storage takes a file and puts it under another name",
+            where=href,
+            remedy="Choose a folder whose name has letters of ASCII and digits only, without spaces.",
+        )
+    storage.remove(target)

@@ -1,5 +1,6 @@
 """HTTP servers that take files as WebDAV has it (RFC 4918), such as XRootD's and EOS's: sent, then moved."""
 
+import string
 from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
@@ -87,10 +88,11 @@ class WebDav:
 
     def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - servers do not tell their room
         """See `kind.Storage.check`."""
-        probe(folder, self._scratch, self.put, self.remove)
+        probe(folder, self._scratch, self)
 
     def _move(self, part: str, final: str, size: int) -> None:
-        headers = {"Destination": final, "Overwrite": "T"}
+        # What is plain stays as it is: XRootD takes it literally.
+        headers = {"Destination": quote(final, safe=string.printable), "Overwrite": "T"}
         rename_patiently(
             lambda: self._client.ask("MOVE", part, headers=headers, patient=False),
             lambda: int(self._client.ask("HEAD", final).headers.get("Content-Length", "-1")),

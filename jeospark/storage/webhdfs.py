@@ -74,7 +74,7 @@ class WebHdfs:
 
     def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - a quota is told when it is met
         """See `kind.Storage.check`."""
-        probe(folder, self._scratch, self.put, self.remove)
+        probe(folder, self._scratch, self)
 
     def _send(self, path: str, href: str) -> None:
         url = self._url(href, "CREATE", overwrite="true")

@@ -16,6 +16,7 @@ from jeospark.errors import (
     StorageUnreachableError,
 )
 from jeospark.settings import Settings
+from jeospark.storage.href import server_and_path
 from jeospark.storage.http import CONNECT_S, WAIT, denied, public
 from jeospark.storage.kind import Range
 from jeospark.storage.patience import deadline, patiently
@@ -97,7 +98,7 @@ class XRoot:
 
     def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - servers do not tell their room
         """See `kind.Storage.check`."""
-        probe(folder, self._settings.scratch, self.put, self.remove)
+        probe(folder, self._settings.scratch, self)
 
     def _rename(self, part: str, href: str, size: int) -> None:
         rename_patiently(
@@ -222,7 +223,7 @@ class XRootFile:
 
 def path_of(href: str) -> str:
     """The absolute path on the server; `root://host//path` has it after the second slash."""
-    return "/" + urlsplit(href).path.lstrip("/")
+    return f"/{server_and_path(href)[1]}"
 
 
 def _check(status: Any, href: str, tokens: Tokens) -> None:

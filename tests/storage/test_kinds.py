@@ -194,3 +194,38 @@ def test_a_folder_that_takes_no_files_is_named(eos, using):
     using()
     with pytest.raises(OutputError, match="403"):
         write_text_atomic(f"{eos.http}/elsewhere/a.txt", "x")
+
+
+def test_a_hash_is_a_letter_of_names_that_are_no_urls(place):
+    if place.kind in {"http", "gate"}:
+        pytest.skip("a URL's path ends there")
+    (place.folder if place.kind == "posix" else place.folder.parent).mkdir(exist_ok=True)
+    folder = f"{place.base}/run#2"
+    check_writable(folder)
+    for name in ("a.txt", "b.txt"):
+        write_text_atomic(f"{folder}/{name}", name)
+    assert names(folder) == ["a.txt", "b.txt"]
+    assert read_text(f"{folder}/a.txt") == "a.txt"
+    assert behind(place) == ["a.txt", "b.txt"]
+
+
+@pytest.mark.parametrize("name", ["a?b", "a#b", "a?b/c"])
+def test_a_folder_that_a_url_cuts_is_refused_before_anything_is_written(eos, using, name):
+    using()
+    kept = eos.data / "cut" / "a"
+    kept.parent.mkdir(exist_ok=True)
+    kept.parent.chmod(0o777)
+    kept.write_text("another's")
+    with pytest.raises(OutputUnwritableError, match="no part"):
+        check_writable(f"{eos.http}/eos/jeodpp/cut/{name}")
+    if "?" in name:
+        with pytest.raises(OutputUnwritableError, match="no part"):
+            check_writable(f"{eos.root}/eos/jeodpp/cut/{name}")
+    assert kept.read_text() == "another's"
+
+
+@pytest.mark.parametrize("name", ["é", "日本", "a%20b"])
+def test_a_folder_that_a_server_calls_otherwise_is_refused(eos, using, name):
+    using()
+    with pytest.raises(OutputUnwritableError, match="another name"):
+        check_writable(f"{eos.http}/eos/jeodpp/{name}")
