@@ -9,9 +9,11 @@ from typing import Any
 from urllib.error import HTTPError
 from urllib.parse import quote, urlsplit
 from urllib.request import urlopen
+from uuid import uuid4
 from xml.etree import ElementTree as ET
 
 from jeospark.engine.jars import spark_home
+from jeospark.engine.java import ensure_java
 from jeospark.errors import ArchiveError, ClusterDownError, QueueError
 
 REMEDY = "Set HADOOP_CONF_DIR to the cluster's configuration; scripts/cluster.sh starts a small one to try."
@@ -112,10 +114,8 @@ class Hadoop:
         """
         if not self._properties.get("fs.defaultFS", "file:///").startswith("file:"):
             target = f"{self._properties['fs.defaultFS'].rstrip('/')}/user/{_user()}/.jeospark/{path.name}"
-            if _fs("-test", "-e", target).returncode:
-                folder, part = target.rpartition("/")[0], f"{target}.{os.getpid()}.part"
-                for step in (("-mkdir", "-p", folder), ("-put", "-f", str(path), part), ("-mv", part, target)):
-                    _must(step, target)
+            if not _is_there(target):
+                _send(path, target)
             return target
         return path.as_uri()
 
@@ -183,8 +183,28 @@ def _user() -> str:
     return os.environ.get("HADOOP_USER_NAME") or os.environ.get("USER") or Path.home().name
 
 
-def _must(step: tuple[str, ...], target: str) -> None:
-    done = _fs(*step)
+def _is_there(target: str) -> bool:
+    return _fs("-test", "-e", target).returncode == 0
+
+
+def _send(path: Path, target: str) -> None:
+    """Put a file under a name of its own, and rename it.
+
+    Raises:
+        ArchiveError: The file system does not take it.
+    """
+    part = f"{target}.{uuid4().hex[:12]}.part"
+    for step in (("-mkdir", "-p", target.rpartition("/")[0]), ("-put", str(path), part)):
+        _must(_fs(*step), target)
+    moved = _fs("-mv", part, target)
+    if moved.returncode:
+        _fs("-rm", "-skipTrash", part)
+        # Another submission may have been first, with the same file.
+        if not _is_there(target):
+            _must(moved, target)
+
+
+def _must(done: "subprocess.CompletedProcess[str]", target: str) -> None:
     if done.returncode:
         told = (done.stderr.strip().splitlines() or ["it failed"])[-1]
         remedy = "See whether HDFS runs and has room, or name an archive that is there with --archive."
@@ -194,4 +214,5 @@ def _must(step: tuple[str, ...], target: str) -> None:
 def _fs(*arguments: str) -> "subprocess.CompletedProcess[str]":
     """`hdfs dfs`, by the classes that Spark brings."""
     command = [str(spark_home() / "bin" / "spark-class"), "org.apache.hadoop.fs.FsShell", *arguments]
-    return subprocess.run(command, capture_output=True, text=True, check=False)
+    environment = {**os.environ, "JAVA_HOME": ensure_java()}
+    return subprocess.run(command, capture_output=True, text=True, check=False, env=environment)

@@ -5,6 +5,7 @@ import os
 import shutil
 import socket
 import sys
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 from urllib.error import URLError
@@ -15,6 +16,7 @@ from jeospark.engine.java import ensure_java
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable, exists, names, read_text, remove, write_text_atomic
 from jeospark.storage.remote import RemoteFile
+from jeospark.submit.hadoop import Hadoop
 
 # The daemons outlive the objects that started them, and are ended by their process ids.
 pytestmark = pytest.mark.filterwarnings(
@@ -96,3 +98,19 @@ def test_a_rename_whose_answer_was_lost_is_done(hdfs, using, open_door):
         write_text_atomic(f"{base}/y/a.txt", "once")
         assert len([path for _, path, _ in door.seen if "op=RENAME" in path]) == 2
         assert read_text(f"{base}/y/a.txt") == "once"
+
+
+def test_submissions_that_send_the_same_file_at_once_all_have_it(hdfs, using, monkeypatch, tmp_path):
+    base, page = hdfs
+    using(http_gates=f"{base}={page}", storage_timeout_s="20", storage_patience_s="40")
+    row = f"<property><name>fs.defaultFS</name><value>{base}</value></property>"
+    (tmp_path / "core-site.xml").write_text(f"<configuration>{row}</configuration>")
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
+    # Spark's own scripts would take this for a Java.
+    monkeypatch.setenv("JAVA_HOME", "/nowhere")
+    (tmp_path / "large.jar").write_bytes(b"x" * 1000)
+    with ThreadPoolExecutor(2) as pool:
+        sent = [pool.submit(Hadoop().put, tmp_path / "large.jar") for _ in range(2)]
+        (target,) = {each.result() for each in sent}
+    assert names(target.rpartition("/")[0]) == ["large.jar"]
+    assert read_text(target) == "x" * 1000
