@@ -25,8 +25,11 @@ SPARKS = {"1.8": ("4.0",), "1.9": ("4.0", "4.1")}
 GEOTOOLS = {"1.8": "33.1"}
 """GeoTools that a release of Sedona needs for ST_Transform; later ones bring their own."""
 
+EXTENSIONS = "spark.sql.extensions"
+"""Property with what is added to Spark SQL, apart by commas."""
+
 SEDONA = {
-    "spark.sql.extensions": "org.apache.sedona.sql.SedonaSqlExtensions",
+    EXTENSIONS: "org.apache.sedona.sql.SedonaSqlExtensions",
     "spark.serializer": "org.apache.spark.serializer.KryoSerializer",
     "spark.kryo.registrator": "org.apache.sedona.core.serde.SedonaKryoRegistrator",
 }

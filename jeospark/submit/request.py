@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from pathlib import Path
 
-from jeospark.engine.jars import JARS, spark_home
+from jeospark.engine.jars import EXTENSIONS, JARS, spark_home
 from jeospark.engine.main import FOLDER_VARIABLE
 from jeospark.engine.session import LOGGING
 from jeospark.settings import PREFIX, Settings
@@ -14,6 +14,8 @@ from jeospark.submit.archive import NAME, PYTHON
 
 TAGS = "spark.yarn.tags"
 """Property with the names by which an application is found, apart by commas."""
+JOINED = (TAGS, JARS, EXTENSIONS)
+"""Properties that are lists, apart by commas: what is needed here is added to what was given."""
 DRIVER_OPTIONS = "spark.driver.extraJavaOptions"
 
 
@@ -44,7 +46,7 @@ def command(request: Request, conf: Mapping[str, str], archive: str | None) -> l
 
     Args:
         request: What the user asked for.
-        conf: Properties that follow from it; the user's own come before them, but for tags and jars, which are joined.
+        conf: Properties that follow from it; the user's own come before them, but for `JOINED`.
         archive: URI of the environment archive; None where all processes run in the environment that is here.
     """
     parts = [str(spark_home() / "bin" / "spark-submit"), "--properties-file", str(request.properties)]
@@ -112,9 +114,9 @@ def submit_environment(environ: Mapping[str, str], java: str) -> dict[str, str]:
 
 
 def _joined(*given: Mapping[str, str]) -> dict[str, str]:
-    """The tags and jars of all of them; without ours, a job could not be followed, or has no Sedona."""
-    found = {name: [each[name] for each in given if each.get(name)] for name in (TAGS, JARS)}
-    return {name: ",".join(values) for name, values in found.items() if values}
+    """The lists of all of them; without ours, a job could not be followed, nor join vectors."""
+    lists = {name: ",".join(filter(None, (each.get(name) for each in given))) for name in JOINED}
+    return {name: value for name, value in lists.items() if value}
 
 
 def _fixed(request: Request) -> list[str]:

@@ -6,7 +6,7 @@ from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
-from jeospark.engine.jars import JARS, SEDONA, sedona_jars
+from jeospark.engine.jars import EXTENSIONS, JARS, SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
 from jeospark.errors import ArchiveError
 from jeospark.settings import Settings
@@ -84,7 +84,8 @@ def _memory(request: Request, script: Script, known: Forecast | None, set_alread
 def _sedona(hadoop: Hadoop | None, profile: dict[str, str]) -> dict[str, str]:
     """Properties that bring Sedona into the JVMs as they start, from where nodes can read its jars."""
     jars = [each if hadoop is None else hadoop.put(Path(each)) for each in sedona_jars()]
-    return {**SEDONA, JARS: ",".join([*jars, *filter(None, [profile.get(JARS)])])}
+    own = {**SEDONA, JARS: ",".join(jars)}
+    return own | {name: ",".join(filter(None, (own[name], profile.get(name)))) for name in (JARS, EXTENSIONS)}
 
 
 def _archive(hadoop: Hadoop | None, given: str | None) -> str:

@@ -34,9 +34,10 @@ def test_the_line_can_be_copied():
     assert parts[parts.index("--num-executors") + 1] == "3"
 
 
-def test_tags_are_joined():
-    parts = command(request(conf={TAGS: "mine"}), {TAGS: "ours"}, None)
-    assert [part for part in parts if TAGS in part] == [f"{TAGS}=ours,mine"]
+@pytest.mark.parametrize("name", [TAGS, "spark.jars", "spark.sql.extensions"])
+def test_lists_are_joined(name):
+    parts = command(request(conf={name: "mine"}), {name: "ours"}, None)
+    assert [part for part in parts if name in part] == [f"{name}=ours,mine"]
 
 
 @pytest.mark.parametrize(
