@@ -1,6 +1,7 @@
 """S3 by obstore: an object appears when all of it is there, so that results need no other name."""
 
 import os
+import re
 from collections.abc import Callable, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -11,7 +12,7 @@ import obstore
 from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
 from obstore.store import S3Store
 
-from jeospark.errors import StorageDeniedError, StorageUnreachableError
+from jeospark.errors import StorageAnswerError, StorageDeniedError, StorageError, StorageUnreachableError
 from jeospark.settings import Settings
 from jeospark.storage.href import server_and_path
 from jeospark.storage.http import CONNECT_S, WAIT
@@ -25,6 +26,10 @@ if TYPE_CHECKING:
 
 PART = 16 << 20
 """Bytes sent in one request."""
+_STATUS = re.compile(r"\bstatus code: (4\d\d)\b")
+_FOR_A_WHILE = frozenset({"408", "409", "425", "429"})
+_EXPIRED = re.compile(r"\b(ExpiredToken|TokenRefreshRequired|InvalidToken)\b")
+"""What S3 answers with 400, where it means 403."""
 
 Value = TypeVar("Value")
 
@@ -85,6 +90,7 @@ class S3:
         Raises:
             FileNotFoundError: Nothing is there.
             StorageDeniedError: The keys are missing, wrong or expired.
+            StorageAnswerError: The server does not do such a thing.
             StorageUnreachableError: The server is away, busy, or out of order.
         """
         bucket, key = _place(href)
@@ -95,11 +101,9 @@ class S3:
             except FileNotFoundError as error:
                 raise FileNotFoundError(f"nothing is at {href}") from error
             except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
-                remedy = "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew; then resume."
-                raise StorageDeniedError("the server refuses the keys", where=href, remedy=remedy) from error
+                raise _denied(href) from error
             except (BaseError, OSError) as error:
-                what = f"the server does not answer: {_said(error)}"
-                raise StorageUnreachableError(what, where=href, remedy=WAIT) from error
+                raise _failure(error, href) from error
 
         return patiently(once, self._settings.storage_patience_s)
 
@@ -147,7 +151,12 @@ class S3File:
         found = self._storage.ask(
             self._href, lambda store, key: obstore.get_ranges(store, key, starts=starts, lengths=lengths, coalesce=0)
         )
-        return [bytes(piece) for piece in found]
+        pieces = [bytes(piece) for piece in found]
+        if [len(piece) for piece in pieces] != lengths:
+            what = f"the server sent {sum(map(len, pieces))} of {sum(lengths)} bytes"
+            remedy = "See that the file was not replaced; then resume."
+            raise StorageAnswerError(what, where=self._href, remedy=remedy)
+        return pieces
 
     def close(self) -> None:
         """Nothing to do: connections are the store's."""
@@ -156,6 +165,22 @@ class S3File:
 def _place(href: str) -> tuple[str, str]:
     bucket, key = server_and_path(href)
     return bucket, unquote(key)
+
+
+def _denied(href: str) -> StorageDeniedError:
+    remedy = "Set AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY and AWS_SESSION_TOKEN anew; then resume."
+    return StorageDeniedError("the server refuses the keys", where=href, remedy=remedy)
+
+
+def _failure(error: Exception, href: str) -> StorageError:
+    """The named error for what obstore has no name for."""
+    status = _STATUS.search(str(error))
+    if status is None or status[1] in _FOR_A_WHILE:
+        return StorageUnreachableError(f"the server does not answer: {_said(error)}", where=href, remedy=WAIT)
+    if _EXPIRED.search(str(error)):
+        return _denied(href)
+    remedy = "See that the keys have not expired, and that the file was not replaced; then resume."
+    return StorageAnswerError(f"the server refuses: {_said(error)}", where=href, remedy=remedy)
 
 
 def _said(error: Exception) -> str:
