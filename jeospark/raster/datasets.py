@@ -21,7 +21,7 @@ from jeospark.errors import AssetMissingError, AssetUnreadableError, JeosparkErr
 from jeospark.raster.blocks import Blocks, local_blocks, open_blocks
 from jeospark.raster.streamed import Streamed, open_streamed
 from jeospark.raster.tiff import length
-from jeospark.storage.href import gdal_path
+from jeospark.storage.href import gdal_path, href_scheme, local_path
 from jeospark.storage.kinds import is_remote
 from jeospark.storage.tokens import redact
 
@@ -227,5 +227,6 @@ def _named(href: str, error: RasterioError) -> AssetMissingError | AssetUnreadab
 
 def _local_file(href: str) -> str | None:
     """The path to look at on disk, None for what is remote or inside an archive."""
-    path = href.removeprefix("file://")
+    scheme = href_scheme(href)
+    path = local_path(href, scheme) if scheme in {"", "file"} else ""
     return path if path.startswith("/") and not path.startswith("/vsi") else None

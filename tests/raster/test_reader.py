@@ -197,6 +197,13 @@ def test_missing_file(tmp_path):
         read(str(tmp_path / "gone.tif"), Window(0, 0, 1, 1))
 
 
+def test_what_is_wrong_with_a_file_is_told_of_its_url_too(tmp_path):
+    path = tmp_path / "empty #1 of 2.tif"
+    path.touch()
+    with pytest.raises(AssetUnreadableError, match="empty"):
+        read(path.as_uri(), Window(0, 0, 1, 1))
+
+
 def test_empty_file(tmp_path):
     path = tmp_path / "empty.tif"
     path.touch()
