@@ -58,6 +58,8 @@ class Request:
     headers: Mapping[str, str]
     body: bytes | Path | None
     """Bytes, or a file's."""
+    most: int | None
+    """Bytes of the answer that are wanted; None for all."""
 
 
 class Client:
@@ -88,6 +90,7 @@ class Client:
         body: bytes | Path | None = None,
         follow: bool = True,
         patient: bool = True,
+        most: int | None = None,
     ) -> Answer:
         """Send a request, again where the server is away or busy.
 
@@ -98,13 +101,14 @@ class Client:
             body: Bytes, or a file's.
             follow: False to return redirects as answers.
             patient: False to try once only.
+            most: Bytes of the answer that are wanted: of a much longer one, the rest is not waited for. None for all.
 
         Raises:
             FileNotFoundError: The server has nothing there.
             StorageError: It denies access, is silent, slow, or answers what makes no sense.
             DiskFullError: It has no room.
         """
-        request = Request(method=method, url=url, headers=headers or {}, body=body)
+        request = Request(method=method, url=url, headers=headers or {}, body=body, most=most)
         return patiently(lambda: self._followed(request, follow=follow), self.patience if patient else 0)
 
     def _followed(self, request: Request, *, follow: bool) -> Answer:
@@ -144,7 +148,7 @@ class Client:
                     preload_content=False, decode_content=False,
                 )  # fmt: skip
                 # What is sent may take its time: only the answer is measured.
-                data = self._body(response, url, monotonic())
+                data = self._body(response, url, monotonic(), request.most)
             except (HTTPError, OSError) as error:
                 what = f"the server does not answer ({type(error).__name__})"
                 raise StorageUnreachableError(what, where=public(url), remedy=WAIT) from error
@@ -152,7 +156,7 @@ class Client:
             check_refusal(data, public(url))
         return Answer(response.status, response.headers, data, url)
 
-    def _body(self, response: urllib3.BaseHTTPResponse, url: str, started: float) -> bytes:
+    def _body(self, response: urllib3.BaseHTTPResponse, url: str, started: float, most: int | None) -> bytes:
         pieces, got = [], 0
         while piece := response.read1(PIECE):
             pieces.append(piece)
@@ -164,6 +168,10 @@ class Client:
                 response.release_conn()
                 what = f"the server sent {got} bytes only in {spent:.0f} s"
                 raise StorageSlowError(what, where=public(url), remedy=WAIT)
+            if most is not None and got > max(most, PIECE):
+                # A whole file instead of a part of it may be larger than memory.
+                response.close()
+                break
         response.release_conn()
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 

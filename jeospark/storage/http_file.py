@@ -9,7 +9,7 @@ from typing import TypeVar
 from jeospark.errors import StorageAnswerError, StorageError
 from jeospark.storage.http import Answer, Client, public
 from jeospark.storage.kind import Range
-from jeospark.storage.multipart import grouped, parts_of, range_of
+from jeospark.storage.multipart import grouped, most_of, parts_of, range_of
 
 Answered = TypeVar("Answered")
 _PLACE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
@@ -81,14 +81,15 @@ class HttpFile:
 
     def _one(self, place: Range, url: str, *, patient: bool) -> bytes:
         asked, headers = self._ask(url, place)
-        answer = self._client.ask("GET", asked, headers=headers, patient=patient)
+        answer = self._client.ask("GET", asked, headers=headers, patient=patient, most=place[1])
         self._check(answer, place)
         if "Range" in headers:
             self._server = answer.url
         return answer.body
 
     def _together(self, places: list[Range], url: str, *, patient: bool) -> list[bytes] | None:
-        answer = self._client.ask("GET", url, headers={"Range": range_of(places)}, patient=patient)
+        headers, most = {"Range": range_of(places)}, most_of(places)
+        answer = self._client.ask("GET", url, headers=headers, patient=patient, most=most)
         parts = parts_of(answer.status, answer.headers, answer.body, places, self._size)
         if parts is not None:
             self._server = answer.url
@@ -99,9 +100,10 @@ class HttpFile:
         told = _PLACE.fullmatch(answer.headers.get("Content-Range", ""))
         right = told is None or tuple(map(int, told.groups())) == (start, start + length - 1, self._size)
         if len(answer.body) != length or not right:
+            brought = "more" if len(answer.body) > length else f"{len(answer.body)} bytes"
             raise StorageAnswerError(
                 f"bytes {start} to {start + length - 1} of {self._size} were asked for, HTTP {answer.status} brought "
-                f"{len(answer.body)} bytes ({answer.headers.get('Content-Range', 'without their place')})",
+                f"{brought} ({answer.headers.get('Content-Range', 'without their place')})",
                 where=public(self._url),
                 remedy="See that the server serves ranges, and that the file was not replaced; then resume.",
             )

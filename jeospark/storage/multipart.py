@@ -10,6 +10,8 @@ MOST_RANGES = 64
 """In one request: servers limit the length of a header."""
 MOST_BYTES = 4 << 20
 """In one request, beyond which several connections are faster."""
+MOST_HEAD = 1024
+"""Bytes before each part, and at the end."""
 _PLACE = re.compile(rb"content-range:\s*bytes (\d+)-(\d+)/(\d+)\s*$", re.IGNORECASE | re.MULTILINE)
 _END = b"\r\n\r\n"
 
@@ -35,6 +37,11 @@ def grouped(ranges: Sequence[Range]) -> list[list[Range]]:
 def range_of(places: Sequence[Range]) -> str:
     """The value of the header `Range`."""
     return f"bytes={','.join(f'{start}-{start + length - 1}' for start, length in places)}"
+
+
+def most_of(places: Sequence[Range]) -> int:
+    """Bytes of an answer at most."""
+    return sum(length + MOST_HEAD for _, length in places) + MOST_HEAD
 
 
 def parts_of(

@@ -1,7 +1,9 @@
 """The client of HTTP alone, before servers that do one thing."""
 
 import json
+from contextlib import suppress
 from dataclasses import replace
+from io import BytesIO
 from time import sleep
 
 import pytest
@@ -15,6 +17,7 @@ from jeospark.errors import (
 )
 from jeospark.settings import Settings
 from jeospark.storage.http import Client
+from jeospark.storage.http_file import HttpFile, by_header
 
 LEADING = "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 """An answer that leads elsewhere."""
@@ -110,3 +113,24 @@ def test_a_redirect_that_reads_as_another_host_gets_no_token(serve, monkeypatch)
 def test_a_redirect_to_no_url_is_named(serve, client, target):
     with pytest.raises(StorageAnswerError, match="no URL"):
         client.ask("GET", serve(leads(target)))
+
+
+def test_a_server_without_ranges_is_left_before_it_has_sent_all(serve, client):
+    sent = []
+
+    def whole(request):
+        request.send_response(200)
+        request.send_header("Content-Length", str(1 << 40))
+        request.end_headers()
+        with suppress(ConnectionError):
+            for _ in range(1 << 8):
+                request.wfile.write(bytes(1 << 20))
+                sent.append(1 << 20)
+        request.close_connection, request.wfile = True, BytesIO()
+        return 200, b""
+
+    file = HttpFile(client, serve(whole), 1 << 40, by_header)
+    for _ in range(2):
+        with pytest.raises(StorageAnswerError, match="serves ranges"):
+            file.read([(0, 1000)])
+    assert sum(sent) < 128 << 20
