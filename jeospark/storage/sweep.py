@@ -4,7 +4,7 @@ import time
 from collections.abc import Collection
 from contextlib import suppress
 
-from jeospark.errors import JeosparkError
+from jeospark.errors import JeosparkError, OutputUnwritableError
 from jeospark.storage.href import join
 from jeospark.storage.kinds import is_remote
 from jeospark.storage.parts import final_name, is_dead
@@ -25,8 +25,10 @@ def sweep(folder: str, finished: Collection[str] = ()) -> None:
     with suppress(JeosparkError, OSError):
         for name in names(folder):
             final = final_name(name)
-            if final is not None and (final in finished or _is_left(folder, name)):
-                remove(join(folder, name))
+            # One that is another user's, or that went meanwhile, keeps none of the others.
+            with suppress(OutputUnwritableError, OSError):
+                if final is not None and (final in finished or _is_left(folder, name)):
+                    remove(join(folder, name))
 
 
 def _is_left(folder: str, name: str) -> bool:

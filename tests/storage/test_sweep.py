@@ -121,3 +121,11 @@ def test_a_result_that_waits_to_be_sent_goes_after_its_process_was_killed(tmp_pa
 
 def test_a_folder_that_is_not_there_is_clean(tmp_path):
     sweep(str(tmp_path / "absent"))
+
+
+def test_what_cannot_be_removed_keeps_none_of_the_others(killed):
+    (left,) = killed.iterdir()
+    stays = killed / left.name.replace(".a.tif.", ".0.tif.")
+    stays.mkdir()
+    sweep(str(killed))
+    assert list(killed.iterdir()) == [stays]
