@@ -72,3 +72,9 @@ def test_a_finished_attempt_keeps_one_file_and_one_that_was_cut_off_all_its_rows
     files = {path.name for path in Path(ledger.path(job, "2020-a")).iterdir()}
     assert files == {ledger.WHOLE}
     assert [row.unit_id for row in ledger.latest(job)] == ["2020-a/0", "2020-a/1", "2020-b/0", "2020-b/1"]
+
+
+def test_names_that_somebody_else_has_put_there_do_not_count():
+    ahead = "20991231T000000.000000Z-3fa2"
+    assert name_after([ahead, "copy of 2019", "x"]) > ahead
+    assert name_after(["x"]) < ahead
