@@ -19,7 +19,8 @@ class RunFolder(click.Path):
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> str:
         """The folder or href, made absolute."""
-        return absolute(value if is_remote(value) else str(super().convert(value, param, ctx)))
+        place = absolute(str(value))
+        return place if is_remote(place) else str(super().convert(place, param, ctx))
 
 
 catalog = click.option(

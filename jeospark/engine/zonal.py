@@ -26,8 +26,8 @@ from jeospark.planning.folder import PlanFolder
 from jeospark.recipe.analysis import period
 from jeospark.recipe.partition import DATE
 from jeospark.settings import Settings
-from jeospark.storage.href import hadoop_path, literal_path
-from jeospark.storage.publish import check_writable
+from jeospark.storage.href import hadoop_path, join, literal_path
+from jeospark.storage.publish import check_writable, publishing_folder
 from jeospark.storage.tables import write_table
 from jeospark.task.zonal_place import PLACED, Ground, lonlat_bounds, place_zones
 from jeospark.task.zonal_table import KEYS, PARTS, RESULTS, Limits, merge
@@ -237,11 +237,21 @@ def _run(spark: SparkSession, shift: ZonalShift) -> Counter[str]:
 
 
 def _finish(spark: SparkSession, result: ZonalResult, limits: Limits) -> None:
-    """Merge the parts of zones, and write all statistics."""
+    """Merge the parts of zones, and publish all statistics in the place of those of other zones.
+
+    Raises:
+        OutputError: They cannot be written.
+        RunFailedError: Spark gave it up.
+    """
     hrefs = sorted(outcome.href for outcome in ledger.rows(result.job, result.attempt) if outcome.href)
-    if not hrefs:
-        write_table(str(Path(result.path, "part-00000.parquet")), [], RESULTS)
-        return
+    with publishing_folder(result.path) as folder, named_abort(result.job.output):
+        if hrefs:
+            _merge(spark, hrefs, limits, folder)
+        else:
+            write_table(join(folder, "part-00000.parquet"), [], RESULTS)
+
+
+def _merge(spark: SparkSession, hrefs: list[str], limits: Limits, folder: str) -> None:
     rows = spark.read.schema(from_arrow_schema(PARTS)).parquet(*(hadoop_path(literal_path(href)) for href in hrefs))
     schema = from_arrow_schema(RESULTS)
 
@@ -253,4 +263,4 @@ def _finish(spark: SparkSession, result: ZonalResult, limits: Limits) -> None:
     together = whole.unionByName(cut)
     files = max(sum(Path(href).stat().st_size for href in hrefs) >> 27, 1)
     ordered = together.repartitionByRange(files, "zone").sortWithinPartitions("zone", "band", "start")
-    ordered.write.mode("overwrite").parquet(hadoop_path(result.path))
+    ordered.write.parquet(hadoop_path(folder))

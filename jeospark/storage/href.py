@@ -89,8 +89,11 @@ def hadoop_path(href: str) -> str:
 
 
 def absolute(href: str) -> str:
-    """A path made absolute, any other href without the slash at its end."""
-    return href.rstrip("/") if href_scheme(href) else str(Path(href).resolve())
+    """A path made absolute, also of a file URL, which Hadoop would not decode; others without their last slash."""
+    scheme = href_scheme(href)
+    if scheme == "" or (scheme == "file" and not is_cut(href)):
+        return str(Path(local_path(href, scheme)).resolve())
+    return href.rstrip("/")
 
 
 def join(folder: str, *parts: str) -> str:

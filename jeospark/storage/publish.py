@@ -3,6 +3,7 @@
 Nothing else in jeospark creates, renames or looks for a result.
 """
 
+import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -10,12 +11,14 @@ from pathlib import Path
 from jeospark.errors import OutputUnwritableError
 from jeospark.storage.href import is_cut
 from jeospark.storage.kinds import storage_of
+from jeospark.storage.parts import final_name, is_dead
 from jeospark.storage.posix import attempt_path, output_error, output_path
 from jeospark.storage.tokens import redact
 from jeospark.storage.upload import publishing_errors
 
 __all__ = [
     "attempt_path", "check_writable", "exists", "names", "output_error", "output_path", "publish", "publishing",
+    "publishing_folder",
     "read_bytes", "read_text", "remove", "write_text_atomic",
 ]  # fmt: skip
 
@@ -58,6 +61,34 @@ def publishing(final: str, *, durable: bool = True, private: bool = False) -> It
         publish(tmp, final, durable=durable)
     finally:
         Path(tmp).unlink(missing_ok=True)
+
+
+@contextmanager
+def publishing_folder(final: str) -> Iterator[str]:
+    """Yield the name of a folder to make; it takes the place of `final` when the block ends, and goes when it raises.
+
+    Args:
+        final: Folder on a mounted file system; a reader sees the old one, the new one, or for a moment none.
+
+    Raises:
+        OutputUnwritableError: `final` cannot be replaced.
+        OutputError: The storage failed otherwise.
+    """
+    place = output_path(final)
+    for left in place.parent.iterdir():
+        if final_name(left.name) == place.name and is_dead(left.name):
+            shutil.rmtree(left, ignore_errors=True)
+    tmp, old = Path(attempt_path(final)), Path(attempt_path(final))
+    try:
+        yield str(tmp)
+        if place.is_dir():
+            place.rename(old)
+        tmp.rename(place)
+    except OSError as error:
+        raise output_error(error, final) from error
+    finally:
+        for folder in (tmp, old):
+            shutil.rmtree(folder, ignore_errors=True)
 
 
 def _make_private(path: str, final: str) -> None:

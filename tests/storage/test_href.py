@@ -3,7 +3,7 @@ import rasterio
 
 from jeospark.errors import AssetUnreadableError
 from jeospark.settings import Settings
-from jeospark.storage.href import gdal_options, gdal_path, hadoop_path
+from jeospark.storage.href import absolute, gdal_options, gdal_path, hadoop_path
 
 
 @pytest.mark.parametrize(
@@ -47,3 +47,17 @@ def test_rasterio_takes_the_options_as_they_are():
     with rasterio.Env(**options) as env:
         assert env.options["GDAL_CACHEMAX"] == 33 * 1024 * 1024
         assert env.options["GDAL_HTTP_RETRY_CODES"] == "ALL"
+
+
+@pytest.mark.parametrize(
+    ("href", "expected"),
+    [
+        ("/data/x/../out/", "/data/out"),
+        ("file:///data/a%20b/", "/data/a b"),
+        # Refused where it would be written.
+        ("file:///data/a#b", "file:///data/a#b"),
+        ("root://host//out/", "root://host//out"),
+    ],
+)
+def test_an_output_is_a_path_wherever_it_is_one(href, expected):
+    assert absolute(href) == expected

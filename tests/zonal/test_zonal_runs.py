@@ -7,7 +7,7 @@ import pytest
 import shapely
 
 from jeospark.engine import ledger
-from jeospark.errors import ArgumentError, EmptySelectionError, GridError, OutputTakenError
+from jeospark.errors import ArgumentError, EmptySelectionError, GridError, OutputTakenError, OutputUnwritableError
 from jeospark.lab.recipe import load_collection
 from jeospark.lab.zonal import zonal
 
@@ -67,6 +67,25 @@ def test_a_second_run_reads_nothing_again(spark, dated, plain, zone_rows, tmp_pa
     assert set(fewer.to_arrow().column("zone").to_pylist()) == {"corner", "tiny"}
     with pytest.raises(OutputTakenError):
         zonal(plain.reduce("median"), zone_rows(ZONES), tmp_path / "out", **asked)
+
+
+def test_statistics_are_of_the_last_run_only_and_their_folder_may_be_a_url(spark, dated, plain, zone_rows, tmp_path):
+    asked = {"crs": "EPSG:32633", "catalog": dated.catalog, "grid": FOUR, "max_error_ratio": 1.0}
+    output = (tmp_path / "a b").as_uri()
+    assert zonal(plain, zone_rows(ZONES), output, **asked).to_arrow().num_rows == 4 * 2 * 2
+    for path in dated.folder.rglob("*.tif"):
+        path.write_bytes(b"no raster")
+    result = zonal(plain, zone_rows([("new", ZONES[1][1])]), output, **asked)
+    assert (result.ok, result.failed) == (True, result.units)
+    assert result.to_arrow().num_rows == 0
+    assert [path for path in (tmp_path / "a b").iterdir() if path.name.startswith(".")] == []
+
+
+def test_a_name_that_is_no_folder_stays(spark, dated, plain, zone_rows, tmp_path):
+    (tmp_path / "statistics").write_text("another's")
+    with pytest.raises(OutputUnwritableError):
+        zonal(plain, zone_rows(ZONES), tmp_path, crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
+    assert (tmp_path / "statistics").read_text() == "another's"
 
 
 def test_bad_zones_are_named_and_the_others_go_on(spark, dated, plain, zone_rows, tmp_path):
