@@ -8,7 +8,7 @@ import fcntl
 import os
 import tempfile
 from collections.abc import Callable, Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import UTC, datetime
 from hashlib import sha256
@@ -17,7 +17,7 @@ from pyspark import TaskContext
 
 from jeospark.engine import ledger
 from jeospark.engine.job import Job
-from jeospark.errors import WorkerLostError
+from jeospark.errors import OutputError, WorkerLostError
 from jeospark.model import Outcome, Unit
 from jeospark.storage.publish import exists, remove, write_text_atomic
 from jeospark.task.unit import MORE_MEMORY, failed
@@ -48,7 +48,9 @@ def _cautiously(job: Job, attempt: str, unit: Unit, make: Callable[[Unit], Outco
     with _alone():
         write_text_atomic(mark, unit.unit_id, private=True)
         outcome = make(unit)
-    remove(mark)
+    # A mark that stays counts in another try only: a unit that was made is none to fail the task for.
+    with suppress(OutputError):
+        remove(mark)
     return outcome
 
 

@@ -68,6 +68,7 @@ class Storage(Protocol):
         """Remove a published file, if it is there.
 
         Raises:
+            OutputError: It cannot be removed.
             StorageError: The storage does not do it.
         """
 

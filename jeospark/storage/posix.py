@@ -89,7 +89,12 @@ class Posix:
 
     def remove(self, href: str) -> None:
         """See `kind.Storage.remove`."""
-        output_path(href).unlink(missing_ok=True)
+        try:
+            output_path(href).unlink(missing_ok=True)
+        except NotADirectoryError:
+            return
+        except OSError as error:
+            raise output_error(error, href) from error
 
     def names(self, folder: str) -> list[str]:
         """See `kind.Storage.names`."""

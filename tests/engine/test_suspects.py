@@ -6,6 +6,7 @@ import os
 import signal
 import tempfile
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 from pyspark import TaskContext
@@ -137,3 +138,15 @@ def test_who_waits_for_another_suspect_is_not_blamed_when_it_dies_along_with_it(
     finally:
         os.close(place)
     assert rows(job, 2, "b", maker(""))["b"].status == "done"
+
+
+def test_a_mark_that_cannot_be_removed_fails_no_task(job):
+    def make(each):
+        for name in marks(job) if each.tile == "a" else ():
+            path = Path(ledger.path(job, "a", name))
+            path.unlink()
+            path.mkdir()
+        return Outcome(unit_id=each.unit_id, tile=each.tile, period=each.period, status="done", href=each.tile)
+
+    found = rows(job, 1, "ab", make)
+    assert {name: row.status for name, row in found.items()} == {"a": "done", "b": "done"}

@@ -14,6 +14,7 @@ from jeospark.storage.publish import (
     publish,
     publishing,
     read_text,
+    remove,
     write_text_atomic,
 )
 
@@ -147,3 +148,11 @@ def test_file_size_limit_is_a_full_disk(tmp_path):
     )  # fmt: skip
     assert done.stdout == "full\n"
     assert names(tmp_path) == []
+
+
+def test_what_cannot_be_removed_is_named(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OutputUnwritableError, match="folder"):
+        remove(str(tmp_path / "folder"))
+    (tmp_path / "a").write_text("x")
+    remove(str(tmp_path / "a" / "b"))
