@@ -14,7 +14,7 @@ from shapely.geometry.base import BaseGeometry
 
 from jeospark.errors import SourceError
 from jeospark.model import Transform
-from jeospark.tiling.footprints import box_around
+from jeospark.tiling.footprints import box_around, unrolled
 
 _EDGE_POINTS = 21
 """Points an edge: a straight edge of a projected raster is a curve in longitude and latitude."""
@@ -24,9 +24,6 @@ _LATTICE = 65
 
 _FEWEST = 3
 """Points of an outline."""
-
-_HALF_TURN = 180.0
-"""Degrees; an outline that ends further than this from where it began has gone round a pole."""
 
 _ROUNDING = 1e-9
 """Degrees between polygons that touch."""
@@ -66,12 +63,8 @@ def footprint_of_ring(
     """
     if len(longitudes) < _FEWEST:
         raise SourceError(f"the footprint has {len(longitudes)} points", remedy="Mend the item's geometry.")
-    unwrapped = np.unwrap(np.append(longitudes, longitudes[0]), period=360.0)
-    heights = np.clip(np.append(latitudes, latitudes[0]), -90.0, 90.0)
-    if abs(unwrapped[-1] - unwrapped[0]) > _HALF_TURN:
-        pole = np.copysign(90.0, heights.mean())
-        unwrapped, heights = np.append(unwrapped, unwrapped[[-1, 0]]), np.append(heights, [pole, pole])
-    outline = shapely.simplify(shapely.polygons(np.column_stack([unwrapped, heights])), tolerance)
+    ring = np.column_stack([longitudes, np.clip(latitudes, -90.0, 90.0)])
+    outline = shapely.simplify(shapely.polygons(unrolled(np.append(ring, ring[:1], axis=0))), tolerance)
     return _as_item_fields(_cut(_polygons(outline)))
 
 

@@ -80,7 +80,9 @@ def place_zones(
     if not len(given.zones):
         return pa.RecordBatch.from_pylist([], schema=PLACED), given.rejects
     tiling = ground.grid.tiling
-    shapes = _regular(given, crs, ground) if isinstance(tiling, RegularTiling) else _overlapping(given, crs, ground)
+    shapes = (
+        _regular(given, crs, ground, tiling) if isinstance(tiling, RegularTiling) else _overlapping(given, crs, ground)
+    )
     rows, lost = _rows(given, shapes, ground)
     outside = [(given.zones[at], ZoneOutsideError, "the zone meets no pixel of the plan") for at in lost]
     rejects = pa.concat_batches([given.rejects, rejects_of(outside)])
@@ -128,14 +130,13 @@ def box_of(extent: PixelExtent) -> NDArray[np.int64]:
     return np.array([row, col, row + extent.shape[0], col + extent.shape[1]], np.int64)
 
 
-def _regular(given: Usable, crs: str, ground: Ground) -> dict[Pair, shapely.Geometry]:
+def _regular(given: Usable, crs: str, ground: Ground, tiling: RegularTiling) -> dict[Pair, shapely.Geometry]:
     """Whole zones on the tiles of the plan that their boxes meet; tiles do not overlap."""
     if not ground.planned:
         return {}
     some = next(iter(ground.planned.values()))
     shapes = reprojected(given.geometries, crs, some.crs, min(abs(some.transform[0]), abs(some.transform[4])))
-    if isinstance(ground.grid.tiling, RegularTiling):
-        shapes = ground.grid.tiling.turned(shapes)
+    shapes = tiling.turned(shapes)
     found = np.flatnonzero(np.isfinite(shapely.bounds(shapes)).all(axis=1))
     tree = shapely.STRtree([shapely.box(*extent.bounds) for extent in ground.planned.values()])
     names = list(ground.planned)

@@ -248,13 +248,20 @@ def on_globe(area: shapely.Geometry) -> shapely.Geometry:
     return found[0] if len(found) == 1 else shapely.MultiPolygon(found)
 
 
+def unrolled(points: Floats) -> Floats:
+    """A closed ring without jumps of its longitudes; one that winds around the Earth's axis goes by the pole near it.
+
+    Args:
+        points: Longitude and latitude, degrees, shape (n, 2).
+    """
+    lon, lat = np.unwrap(points[:, 0], period=360.0), points[:, 1]
+    if abs(lon[-1] - lon[0]) > 180.0:
+        pole = np.copysign(90.0, lat.mean())
+        lon, lat = np.append(lon, [lon[-1], lon[0]]), np.append(lat, [pole, pole])
+    return np.column_stack([lon, lat])
+
+
 def _enclosed(points: Floats) -> shapely.Geometry:
     """What a ring encloses."""
-    steps = np.diff(points[:, 0])
-    lon = points[0, 0] + np.append(0.0, np.cumsum((steps + 180.0) % 360.0 - 180.0))
-    lat = points[:, 1]
-    if abs(lon[-1] - lon[0]) > 180.0:
-        pole = 90.0 if lat.mean() > 0 else -90.0
-        lon, lat = np.append(lon, [lon[-1], lon[0]]), np.append(lat, [pole, pole])
-    whole = shapely.make_valid(shapely.polygons(np.stack([lon, lat], axis=1)))
+    whole = shapely.make_valid(shapely.polygons(unrolled(points)))
     return _folded(whole, (-720.0, -360.0, 0.0, 360.0, 720.0))
