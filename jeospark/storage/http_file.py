@@ -6,7 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
 
-from jeospark.errors import StorageAnswerError, StorageError
+from jeospark.errors import StorageAnswerError, StorageError, StorageSlowError, StorageUnreachableError
 from jeospark.storage.http import Answer, Client, public
 from jeospark.storage.kind import Range
 from jeospark.storage.multipart import grouped, most_of, parts_of, range_of
@@ -23,6 +23,7 @@ class HttpFile:
         url: Without token.
         size: Bytes.
         ask: Makes of a URL and a range the URL and headers that ask for it.
+        size_now: Asks the server for the size, once, in bytes.
         several: True where the server gives several ranges in one answer.
     """
 
@@ -33,12 +34,14 @@ class HttpFile:
         size: int,
         ask: Callable[[str, Range], tuple[str, dict[str, str]]],
         *,
+        size_now: Callable[[], int],
         several: bool = False,
     ) -> None:
         self._client = client
         self._url = url
         self._size = size
         self._ask = ask
+        self._size_now = size_now
         self._several = several
         self._server = url
         """Where a redirect led: asked at once from then on, as long as it answers."""
@@ -72,12 +75,33 @@ class HttpFile:
 
     def _answered(self, ask: Callable[..., Answered]) -> Answered:
         """What the server that answered last gives, or where it does not, the one of the href."""
-        if self._server != self._url:
-            try:
-                return ask(self._server, patient=False)
-            except (StorageError, FileNotFoundError):
-                self._server = self._url
+        try:
+            return ask(self._server, patient=False)
+        except (StorageUnreachableError, StorageSlowError, FileNotFoundError):
+            self._server = self._url
+        except StorageError:
+            if self._server == self._url:
+                raise
+            self._server = self._url
+        self._check_size()
         return ask(self._url, patient=True)
+
+    def _check_size(self) -> None:
+        """Refuse a file that was replaced: some servers only hang up where bytes are beyond its end.
+
+        Raises:
+            StorageAnswerError: It has another size than before.
+        """
+        try:
+            size = self._size_now()
+        except (StorageError, FileNotFoundError):
+            return
+        if size != self._size:
+            raise StorageAnswerError(
+                f"the file had {self._size} bytes when it was opened, and has {size} now",
+                where=public(self._url),
+                remedy="It was replaced while it was read: resume.",
+            )
 
     def _one(self, place: Range, url: str, *, patient: bool) -> bytes:
         asked, headers = self._ask(url, place)

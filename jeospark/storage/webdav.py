@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 
 from jeospark.errors import JeosparkError, StorageAnswerError
 from jeospark.settings import Settings
-from jeospark.storage.http import Client, public
+from jeospark.storage.http import Answer, Client, public
 from jeospark.storage.http_file import HttpFile, by_header
 from jeospark.storage.multipart import gives_several
 from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors, rename_patiently
@@ -59,12 +59,15 @@ class WebDav:
     def open(self, href: str) -> HttpFile:
         """See `kind.Storage.open`."""
         url = self._url(href)
-        headers = self._client.ask("HEAD", url).headers
-        length = headers.get("Content-Length", "")
-        if not length.isdigit():
-            what = "the server does not tell the size of the file"
-            raise StorageAnswerError(what, where=public(url), remedy="Use a server that serves ranges.")
-        return HttpFile(self._client, url, int(length), by_header, several=gives_several(headers))
+        answer = self._client.ask("HEAD", url)
+        return HttpFile(
+            self._client,
+            url,
+            _size(answer),
+            by_header,
+            size_now=lambda: _size(self._client.ask("HEAD", url, patient=False)),
+            several=gives_several(answer.headers),
+        )
 
     def remove(self, href: str) -> None:
         """See `kind.Storage.remove`."""
@@ -115,3 +118,16 @@ class WebDav:
         # What failed before is what counts.
         with suppress(JeosparkError, OSError):
             self._client.ask("DELETE", url, patient=False)
+
+
+def _size(answer: Answer) -> int:
+    """Bytes of the file that a server tells of.
+
+    Raises:
+        StorageAnswerError: It does not tell.
+    """
+    length = answer.headers.get("Content-Length", "")
+    if not length.isdigit():
+        what = "the server does not tell the size of the file"
+        raise StorageAnswerError(what, where=public(answer.url), remedy="Use a server that serves ranges.")
+    return int(length)

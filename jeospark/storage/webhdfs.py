@@ -58,7 +58,13 @@ class WebHdfs:
     def open(self, href: str) -> HttpFile:
         """See `kind.Storage.open`."""
         size = int(self._status(href)["length"])
-        return HttpFile(self._client, self._url(href, "OPEN"), size, _by_query)
+        return HttpFile(
+            self._client,
+            self._url(href, "OPEN"),
+            size,
+            _by_query,
+            size_now=lambda: int(self._status(href, patient=False)["length"]),
+        )
 
     def remove(self, href: str) -> None:
         """See `kind.Storage.remove`."""
@@ -94,8 +100,8 @@ class WebHdfs:
             self._client.patience,
         )
 
-    def _status(self, href: str) -> dict[str, Any]:
-        answer = self._client.ask("GET", self._url(href, "GETFILESTATUS"))
+    def _status(self, href: str, *, patient: bool = True) -> dict[str, Any]:
+        answer = self._client.ask("GET", self._url(href, "GETFILESTATUS"), patient=patient)
         status: dict[str, Any] = json.loads(answer.body)["FileStatus"]
         return status
 

@@ -127,11 +127,13 @@ def test_bytes_that_stay_wrong_are_a_bad_asset(behind_door, door, using, read):
         read(behind_door, lambda: setattr(door, "wrong", 10**6))
 
 
-def test_a_file_that_was_replaced_is_noticed(own_eos, using, read):
-    using()
-    path = own_eos.data / "B04.tif"
-    with pytest.raises((StorageAnswerError, StorageUnreachableError)):
-        read(f"{own_eos.http}/eos/jeodpp/B04.tif", lambda: path.write_bytes(path.read_bytes()[:200_000]))
+@pytest.mark.parametrize("kind", ["http", "root"])
+def test_a_file_that_is_cut_short_while_it_is_read_is_named_at_once(own_eos, using, read, kind):
+    using(storage_patience_s="60")
+    path, started = own_eos.data / "B04.tif", monotonic()
+    with pytest.raises(StorageAnswerError, match=r"B04\.tif"):
+        read(f"{getattr(own_eos, kind)}/eos/jeodpp/B04.tif", lambda: path.write_bytes(path.read_bytes()[:200_000]))
+    assert monotonic() - started < 30
 
 
 def test_what_is_missing_is_a_missing_asset(eos, using, read):
