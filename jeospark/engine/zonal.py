@@ -20,13 +20,14 @@ from jeospark.engine.plan import Plan, check_units, make_plan
 from jeospark.engine.session import cores, spark_session
 from jeospark.engine.worker import ENDINGS
 from jeospark.engine.zonal_worker import ZonalShift, mapper, placed_path
-from jeospark.errors import EmptySelectionError, LedgerError
+from jeospark.errors import EmptySelectionError, LedgerError, RunFailedError
 from jeospark.grid import BBox, Grid
 from jeospark.planning.folder import PlanFolder
 from jeospark.recipe.analysis import period
 from jeospark.recipe.partition import DATE
 from jeospark.settings import Settings
 from jeospark.storage.href import hadoop_path, join, literal_path
+from jeospark.storage.posix import output_path
 from jeospark.storage.publish import check_writable, publishing_folder
 from jeospark.storage.tables import write_table
 from jeospark.task.zonal_place import PLACED, Ground, lonlat_bounds, place_zones
@@ -88,6 +89,11 @@ class ZonalResult:
         return self.job.path(TABLE)
 
     @property
+    def _none(self) -> str:
+        stale = f"; those of an earlier run are still in {self.path}" if output_path(self.path).is_dir() else ""
+        return f"none, as too many units failed{stale}"
+
+    @property
     def rejects(self) -> pa.Table:
         """Zones that could not be used, and why (`jeospark.task.zonal_zones.REJECTS`)."""
         return ds.dataset(self.job.path(REJECTED), schema=REJECTS).to_table()
@@ -98,13 +104,19 @@ class ZonalResult:
         counts = {name: getattr(self, name) for name in ("done", "skipped", "empty", "failed")}
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
         lines = [f"{self.units} units: {told}; {self.zones} zones, {self.rejected} rejected; {self.seconds:.1f} s"]
-        lines += [f"statistics {self.path}"] if self.ok else ["statistics none, as too many units failed"]
+        lines.append(f"statistics {self.path if self.ok else self._none}")
         return "\n".join(
             [*lines, f"rejects    {self.job.path(REJECTED)}", f"ledger     {self.job.path(ledger.FOLDER)}"]
         )
 
     def to_arrow(self) -> pa.Table:
-        """The statistics (`jeospark.task.zonal_table.RESULTS`)."""
+        """The statistics (`jeospark.task.zonal_table.RESULTS`).
+
+        Raises:
+            RunFailedError: There are none, as too many units failed.
+        """
+        if not self.ok:
+            raise RunFailedError(f"statistics: {self._none}", where=self.job.output, remedy="See the ledger; resume.")
         return ds.dataset(self.path, schema=RESULTS, format="parquet").to_table()
 
 

@@ -7,7 +7,14 @@ import pytest
 import shapely
 
 from jeospark.engine import ledger
-from jeospark.errors import ArgumentError, EmptySelectionError, GridError, OutputTakenError, OutputUnwritableError
+from jeospark.errors import (
+    ArgumentError,
+    EmptySelectionError,
+    GridError,
+    OutputTakenError,
+    OutputUnwritableError,
+    RunFailedError,
+)
 from jeospark.lab.recipe import load_collection
 from jeospark.lab.zonal import zonal
 
@@ -121,8 +128,16 @@ def test_a_failed_unit_leaves_no_statistics_unless_allowed(spark, dated, plain, 
     assert not Path(result.path).exists()
     failed = [outcome for outcome in ledger.rows(result.job, result.attempt) if outcome.status == "failed"]
     assert {(outcome.item_id, outcome.band) for outcome in failed} == {("i2", "B08")}
+    assert "statistics none" in result.text
+    with pytest.raises(RunFailedError, match="too many units failed"):
+        result.to_arrow()
     allowed = zonal(plain, zone_rows(ZONES), tmp_path / "out", max_error_ratio=0.5, **asked)
     assert allowed.ok
+    # Those of that run are not taken for those of a third.
+    third = zonal(plain, zone_rows(ZONES), tmp_path / "out", **asked)
+    assert f"those of an earlier run are still in {third.path}" in third.text
+    with pytest.raises(RunFailedError):
+        third.to_arrow()
     assert set(allowed.to_arrow().column("period").to_pylist()) == {"2020-05-01"}
 
 
