@@ -38,6 +38,11 @@ def cluster() -> Iterator[None]:
         subprocess.run([script, "yarn", "stop", str(PORT)], check=True, stdout=subprocess.DEVNULL)
 
 
+def archived() -> str:
+    """Where the cluster has the environment of its workers."""
+    return Hadoop().put(environment_archive(Settings.load().cache))
+
+
 def properties(work: Work, archive: str, executors: int) -> dict[str, str]:
     """conf/yarn.conf and the site's, with as many executors of one core, all the time."""
     request = work.request(tile=work.tile)
@@ -59,7 +64,7 @@ def properties(work: Work, archive: str, executors: int) -> dict[str, str]:
 def bench_yarn(folder: Path, repeat: int) -> Iterator[Result]:
     """One executor, two executors and local mode in turn, each in a session that stays."""
     with cluster():
-        archive = Hadoop().put(environment_archive(Settings.load().cache))
+        archive = archived()
         yield from against_local(composite(folder, "composite"), archive, repeat)
         yield from of_a_tile(sentinel_tile(folder), archive, min(repeat, 3))
 

@@ -1,21 +1,26 @@
 """What a run would take on a cluster, simulated from the ledger of a run that was measured; see docs/scale.md.
 
 `python scripts/scale.py simulate OUTPUT --markdown docs/scale.md` takes the output folder of any run.
-`python scripts/scale.py measure` makes runs on one core and on two, and checks the simulation.
+`python scripts/scale.py measure` makes runs on one core and on two, and checks the simulation; with `--on yarn`, on one
+executor and two of a small cluster of its own.
 """
 
 import argparse
 import tempfile
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 from time import perf_counter
 
 from bench_jeospark import Engine, session_config
 from bench_result import machine, put_between
-from bench_work import composite
+from bench_work import Work, composite
+from bench_yarn import archived, cluster, properties
 from scale_model import Cluster, Run, assumptions, bottleneck, replayed, run_of, simulated
 from scale_plot import chart
+
+from jeospark.submit.archive import PYTHON
 
 BEGIN, END = "<!-- results of scripts/scale.py -->", "<!-- end of results -->"
 SIZES = (100, 200, 500, 1000, 2000)
@@ -30,13 +35,13 @@ TASKS = 2_000
 """Empty tasks by which the driver's dispatch is measured."""
 
 
-def measure(folder: Path) -> tuple[list[Run], float]:
+def measure(folder: Path, where: str) -> tuple[list[Run], float]:
     """Run the composite benchmark warm on one core, then on two; returns both, and the driver's seconds a task."""
     work = composite(folder, "composite")
     one, two = (
         replace(work.request(tile=TILE, dates=DATES), output=str(work.folder / f"scale-{cores}")) for cores in (1, 2)
     )
-    with Engine(1) as alone, Engine(2) as both:
+    with _engines(where, work) as (alone, both):
         rounds = []
         for _ in range(ROUNDS + 1):
             alone.run(one)
@@ -44,6 +49,20 @@ def measure(folder: Path) -> tuple[list[Run], float]:
             rounds.append([run_of(request.output) for request in (one, two)])
     # The first one starts the workers.
     return [_middle([each[place] for each in rounds[1:]]) for place in (0, 1)], dispatch()
+
+
+@contextmanager
+def _engines(where: str, work: Work) -> Iterator[tuple[Engine, Engine]]:
+    """Sessions of one core, and of two: in local mode, or executors on YARN."""
+    if where == "local":
+        with Engine(1) as alone, Engine(2) as both:
+            yield alone, both
+        return
+    with cluster():
+        archive = archived()
+        one, two = (properties(work, archive, executors) for executors in (1, 2))
+        with Engine(1, one, PYTHON) as alone, Engine(2, two, PYTHON) as both:
+            yield alone, both
 
 
 def _middle(runs: Sequence[Run]) -> Run:
@@ -133,6 +152,7 @@ def parse_arguments() -> argparse.Namespace:
     parser.add_argument("outputs", nargs="*", metavar="OUTPUT", help="output folders of runs; the first is simulated")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "jeospark-bench",
                         help="where `measure` makes its archive; default %(default)s")  # fmt: skip
+    parser.add_argument("--on", choices=["local", "yarn"], default="local", help="where `measure` runs")
     parser.add_argument("--terabytes", type=float, default=10.0, help="to be read; default %(default)s")
     parser.add_argument("--unit-megabytes", type=float, help="that a unit reads; default: as measured")
     parser.add_argument("--markdown", type=Path, help="page whose results are replaced; the plot goes beside it")
@@ -149,7 +169,7 @@ def main() -> None:
     arguments = parse_arguments()
     given = {name: value for name in assumptions() if (value := getattr(arguments, name)) is not None}
     if arguments.what == "measure":
-        runs, seconds = measure(arguments.folder.resolve())
+        runs, seconds = measure(arguments.folder.resolve(), arguments.on)
         given = {"dispatch": seconds} | given
     else:
         runs = [run_of(folder) for folder in arguments.outputs]
