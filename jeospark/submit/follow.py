@@ -5,13 +5,13 @@ import subprocess
 import sys
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import AbstractContextManager, nullcontext
+from contextlib import AbstractContextManager, nullcontext, suppress
 from tempfile import TemporaryFile
 
 from jeospark.engine.job import Job
 from jeospark.engine.ledger import WHOLE, attempts, path
 from jeospark.engine.progress import watching
-from jeospark.errors import ClusterDownError
+from jeospark.errors import ClusterDownError, OutputError, StorageError
 from jeospark.schema import OUTCOMES
 from jeospark.storage.publish import names
 from jeospark.storage.tables import read_table
@@ -44,8 +44,10 @@ class Pixels:
         """Of units that have ended, in attempts that began after this was made; the attempt that came furthest."""
         if time.monotonic() - self._looked > LOOK_S:
             self._looked = time.monotonic()
-            totals = [self._of(attempt) for attempt in attempts(self._job) if attempt not in self._before]
-            self._total = max(totals, default=0)
+            # Where the storage is away, the job goes on, and a later look tells more.
+            with suppress(StorageError, OutputError, OSError):
+                totals = [self._of(attempt) for attempt in attempts(self._job) if attempt not in self._before]
+                self._total = max(totals, default=0)
         return self._total
 
     def _of(self, attempt: str) -> int:

@@ -6,9 +6,14 @@ import sys
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
 
+import pyarrow as pa
 import pytest
 
-from jeospark.errors import ClusterDownError, QueueError
+from jeospark.engine import ledger
+from jeospark.engine.job import Job
+from jeospark.errors import ClusterDownError, QueueError, StorageUnreachableError
+from jeospark.schema import OUTCOMES
+from jeospark.storage.tables import write_table
 from jeospark.submit import follow
 from jeospark.submit.hadoop import Hadoop
 
@@ -83,3 +88,18 @@ def test_a_resource_manager_that_stays_away_is_named(yarn, submitted, monkeypatc
     yarn.append(None)
     with pytest.raises(ClusterDownError, match="YARN does not answer"):
         follow._wait(submitted, Hadoop(), "tag")
+
+
+def test_progress_goes_on_where_the_ledger_is_out_of_reach_for_a_while(tmp_path, monkeypatch):
+    job = Job(recipe="{}", catalog="", grid="", output=str(tmp_path))
+    pixels = follow.Pixels(job)
+    rows = pa.table({"pixels": [7, 5]}, pa.schema([OUTCOMES.field("pixels")]))
+    write_table(f"{ledger.path(job, 'a')}/part-000000.parquet", rows.to_batches(), rows.schema)
+    assert pixels.done() == 12
+
+    def away(_):
+        raise StorageUnreachableError("away")
+
+    monkeypatch.setattr(follow, "LOOK_S", 0.0)
+    monkeypatch.setattr(follow, "attempts", away)
+    assert pixels.done() == 12
