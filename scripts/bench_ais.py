@@ -8,10 +8,11 @@ grow as the positions do.
 import argparse
 import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from statistics import median
 from time import perf_counter
+from typing import Any
 
 import numpy as np
 import psutil
@@ -75,7 +76,7 @@ def serve_work() -> None:
     from jeospark.vector.ais.encounters import encounters  # noqa: PLC0415
     from jeospark.vector.ais.tracks import tracks  # noqa: PLC0415
 
-    does = {"tracks": tracks, "encounters": encounters}
+    does: dict[str, Callable[[Any], Any]] = {"tracks": tracks, "encounters": encounters}
     with lonely_stdout() as answers:
         spark = sedona_session("jeospark benchmark", {**sedona_config(), **session_config(CORES)})
 

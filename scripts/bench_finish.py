@@ -5,7 +5,6 @@ report, and prints what that took as JSON.
 """
 
 import json
-import resource
 import shutil
 import sys
 from collections.abc import Iterator
@@ -13,6 +12,8 @@ from dataclasses import asdict, dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from time import perf_counter
+
+from bench_plan import peak_mb
 
 from jeospark.engine import ledger
 from jeospark.engine.explain import explain
@@ -43,8 +44,9 @@ class Finished:
 
 def measure(output: str) -> Finished:
     """Finish a run whose plan is in a folder."""
-    job, attempt = load_job(output), ledger.attempt_name()
+    job = load_job(output)
     shutil.rmtree(job.path(ledger.FOLDER), ignore_errors=True)
+    attempt = ledger.attempt_name(job)
     folder = written_plan(job)
     if folder is None:
         raise SystemExit(f"{output} holds no plan")
@@ -65,7 +67,7 @@ def measure(output: str) -> Finished:
         explain=perf_counter() - ended,
         report_kb=Path(places.report).stat().st_size / 1e3,
         collection_kb=Path(places.collection).stat().st_size / 1e3,
-        python_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        python_mb=peak_mb(),
     )
 
 

@@ -5,7 +5,6 @@ As a program: makes a plan for the catalogue in one folder in another, and print
 
 import hashlib
 import json
-import resource
 import sys
 import threading
 from dataclasses import asdict, dataclass, replace
@@ -266,7 +265,7 @@ def plan(catalog: str, output: str) -> Planned:
         units=written.units,
         items=read,
         driver_jvm_mb=memory.peak("java"),
-        driver_python_mb=resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024,
+        driver_python_mb=peak_mb(),
         worker_python_mb=memory.peak("python"),
     )
 
@@ -300,12 +299,16 @@ class Memory:
 
     def _look(self, process: psutil.Process) -> None:
         try:
-            status = Path(f"/proc/{process.pid}/status").read_text(encoding="utf-8")
-            name = process.name()
+            self._peaks[process.pid, process.name()] = peak_mb(process.pid)
         except (OSError, psutil.Error):
             return
-        kilobytes = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), "0")
-        self._peaks[process.pid, name] = int(kilobytes) / 1024
+
+
+def peak_mb(pid: int | str = "self") -> float:
+    """Peak resident memory of a process, MiB; `getrusage` tells that of the one that started it, where it is larger."""
+    status = Path(f"/proc/{pid}/status").read_text(encoding="utf-8")
+    kilobytes = next((line.split()[1] for line in status.splitlines() if line.startswith("VmHWM")), "0")
+    return int(kilobytes) / 1024
 
 
 if __name__ == "__main__":

@@ -122,7 +122,7 @@ def check_equal(number: int, one: pa.Table, other: pa.Table) -> int:
     for left, right in zip(*rows, strict=True):
         if not all(map(_same, left, right)):
             raise SystemExit(f"query {number}: {left} and {right}")
-    return one.num_rows
+    return int(one.num_rows)
 
 
 def _plain(column: pa.ChunkedArray) -> list[Any]:

@@ -10,6 +10,7 @@ import tempfile
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from statistics import median
 from time import process_time
@@ -196,7 +197,7 @@ def bench_zonal(folder: Path, repeat: int) -> Iterator[Result]:
     worst = check_equal(ours(work, 1), exact_floats(work))
     one = [took(lambda: ours(work, 1)) for _ in range(repeat)]
     sequences = {
-        way: [took(lambda way=way: exact(work, way)) for _ in range(repeat)]
+        way: [took(partial(exact, work, way)) for _ in range(repeat)]
         for way in ("feature-sequential", "raster-sequential")
     }
     best = min(sequences.values(), key=median)

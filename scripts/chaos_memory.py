@@ -11,7 +11,7 @@ from subprocess import Popen  # noqa: TC003 - for readers; in quotes, as it is g
 import bench_items
 import psutil
 import rasterio
-from bench_archive import Archive
+from bench_archive import CRS, ORIGIN, Archive
 from chaos_check import Row, last_attempt, told
 from chaos_job import Job
 from chaos_kills import undisturbed
@@ -76,8 +76,8 @@ def _with_a_fat_unit(scene: Scene) -> Job:
         with rasterio.open(fat.path(0, band), "w", **profile) as file:
             file.write(corner, 1)
     (first,) = bench_items.items(fat)
-    transform = (10.0, 0.0, bench_items.ORIGIN[0], 0.0, -10.0, bench_items.ORIGIN[1])
-    place = footprint_of_grid(bench_items.CRS, transform, (TILE, TILE))
+    transform = (10.0, 0.0, ORIGIN[0], 0.0, -10.0, ORIGIN[1])
+    place = footprint_of_grid(CRS, transform, (TILE, TILE))
     more = [
         {
             **first,

@@ -5,6 +5,7 @@ import os
 import subprocess
 from collections.abc import Mapping
 from pathlib import Path
+from typing import Any
 from urllib.request import urlopen
 from xml.sax.saxutils import escape
 
@@ -211,6 +212,7 @@ def _active(namenode: str, manager: str) -> int:
         return 0
 
 
-def _ask(url: str) -> dict[str, dict[str, object]]:
+def _ask(url: str) -> dict[str, Any]:
     with urlopen(url, timeout=5) as answer:  # noqa: S310 - our own page
-        return json.load(answer)
+        told: dict[str, Any] = json.load(answer)
+    return told

@@ -7,9 +7,10 @@ P. J. Denning and J. P. Buzen, "The operational analysis of queueing network mod
 
 import heapq
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, fields, replace
 from itertools import islice
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -78,7 +79,7 @@ class Cluster:
     """Seconds a unit for closing the ledger, collection and report, on the driver."""
 
 
-RELAXED = {
+RELAXED: Mapping[str, Mapping[str, Any]] = {
     "storage": {"storage_servers": 10**9},
     "network of the nodes": {"node_rate": 1e18},
     "start-up": {"start": 0.0, "warm_up": 0.0, "executors_per_second": 1e9},
@@ -142,7 +143,7 @@ def simulated(run: Run, cluster: Cluster, volume: float, seed: int = 0) -> float
     tasks = np.where(random.random(len(tasks)) < cluster.straggling, tasks * cluster.straggle, tasks)
     nodes = np.arange(cluster.cores) // cluster.cores_per_node
     free = cluster.start + nodes / cluster.executors_per_second + cluster.warm_up
-    return _scheduled(tasks, free, cluster.dispatch, cluster.start) + cluster.finish * units
+    return float(_scheduled(tasks, free, cluster.dispatch, cluster.start) + cluster.finish * units)
 
 
 def _bounded(run: Run, cluster: Cluster) -> Floats:
@@ -150,14 +151,15 @@ def _bounded(run: Run, cluster: Cluster) -> Floats:
     share = cluster.storage_servers * cluster.server_rate / cluster.cores
     node = cluster.node_rate / min(cluster.cores_per_node, cluster.cores)
     # Averaged over the run, as cores that compute leave storage to those that read.
-    slower = run.bytes.sum() / min(share, node) / run.busy.sum()
+    slower = float(run.bytes.sum() / min(share, node) / run.busy.sum())
     return run.busy * max(slower, 1.0)
 
 
 def _tasks(units: Floats, cores: int) -> Floats:
     """Seconds of tasks, cut as `engine.run` cuts a plan."""
     count = min(len(units), max(cores * TASKS_PER_CORE, -(-len(units) // UNITS_PER_TASK)))
-    return np.add.reduceat(units, np.arange(count) * len(units) // count)
+    cut: Floats = np.add.reduceat(units, np.arange(count) * len(units) // count)
+    return cut
 
 
 def _scheduled(tasks: Floats, free: Floats, dispatch: float, begin: float = 0.0) -> float:
