@@ -60,7 +60,7 @@ def run(items: list[pystac.Item], folder: Path, size: int, tile: int) -> float:
         for row in range(0, size, tile)
         for col in range(0, size, tile)
     ]
-    dask.base.compute(*jobs)  # type: ignore[no-untyped-call]
+    dask.base.compute(*jobs)
     return perf_counter() - started
 
 
@@ -71,7 +71,7 @@ def workers(kind: str) -> Iterator[None]:
         with dask.config.set(scheduler="threads", num_workers=CORES):
             yield
     else:
-        with Client(dashboard_address=None) as client:  # type: ignore[no-untyped-call]
+        with Client(dashboard_address=None) as client:
             # Medians of pixels without any date are told of once a chunk.
             client.run(warnings.simplefilter, "ignore")
             yield
