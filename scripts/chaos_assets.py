@@ -19,8 +19,8 @@ from chaos_kills import undisturbed
 from chaos_scene import Scene, expect
 
 from jeospark.catalog.store import Catalog
-from jeospark.engine import ledger
 from jeospark.engine.job import load_job
+from jeospark.engine.standing import latest
 
 SHARE = 0.05
 WAYS = ("truncated", "corrupt", "missing", "404")
@@ -38,7 +38,7 @@ def assets(scene: Scene) -> Row:
         expect(broken, scene.run(output, "--max-error-ratio", "1", job=job), 0, "the exit code where all may fail")
         expect(broken, scene.run(output, "--skip-bad-assets", job=job), 0, "the exit code where items may be left out")
         skipping = last_attempt(output)
-        found = {reject.asset for outcome in ledger.latest(load_job(str(output))) for reject in outcome.rejects}
+        found = {reject.asset for outcome in latest(load_job(str(output))) for reject in outcome.rejects}
         expect(broken, sorted(found), sorted(bad), "the set of assets in the ledger")
         _mend(scene.job.archive, job.archive)
         # What was 404 is served now.

@@ -6,6 +6,7 @@ from pathlib import Path
 
 from jeospark.engine import ledger
 from jeospark.engine.job import load_job
+from jeospark.engine.standing import latest
 
 KINDS = (".tif", ".png", ".json")
 """Files of a unit."""
@@ -68,7 +69,7 @@ def strays(output: Path, reference: Mapping[str, bytes]) -> Iterator[str]:
 def standing(output: Path) -> dict[str, int]:
     """How many units stand in which way in the ledger."""
     counts: dict[str, int] = {}
-    for outcome in ledger.latest(load_job(str(output))):
+    for outcome in latest(load_job(str(output))):
         counts[outcome.status] = counts.get(outcome.status, 0) + 1
     return counts
 

@@ -9,8 +9,8 @@ from chaos_kills import undisturbed
 from chaos_scene import Scene, disk, expect, need, said
 from chaos_ways import ended
 
-from jeospark.engine import ledger
 from jeospark.engine.job import load_job
+from jeospark.engine.standing import latest
 
 NO_SPACE = "No space left on device"
 SKIPPED = "skipped: mounting a small file system needs root"
@@ -73,5 +73,5 @@ def events_full(scene: Scene) -> Row:
 
 
 def _all_failed_of(error: str, output: Path) -> list[str]:
-    found = {outcome.error for outcome in ledger.latest(load_job(str(output))) if outcome.status == "failed"}
+    found = {outcome.error for outcome in latest(load_job(str(output))) if outcome.status == "failed"}
     return [] if found == {error} else [f"units failed of {found}, not of {error}"]

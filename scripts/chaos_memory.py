@@ -22,6 +22,7 @@ from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.store import Catalog
 from jeospark.engine import ledger
 from jeospark.engine.job import load_job
+from jeospark.engine.standing import latest
 
 TILE = 1024
 DATES = 150
@@ -47,7 +48,7 @@ def memory(scene: Scene) -> Row:
     # YARN starts the driver once more where units failed.
     drivers = len(ledger.attempts(load_job(str(output))))
     expect(broken, code, 1, "the exit code where none may fail")
-    rows = {row.unit_id: row for row in ledger.latest(load_job(str(output)))}
+    rows = {row.unit_id: row for row in latest(load_job(str(output)))}
     failed = [row for row in rows.values() if row.status == "failed"]
     expect(broken, [(row.unit_id, row.error) for row in failed], [_fat(job)], "what failed")
     text = failed[0].message or "" if failed else ""

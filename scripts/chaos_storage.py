@@ -20,8 +20,8 @@ from chaos_ways import ended
 from storage_servers import EXPORT, Doors, missing_xrootd, start_xrootd
 
 from jeospark.catalog.store import Catalog
-from jeospark.engine import ledger
 from jeospark.engine.job import load_job
+from jeospark.engine.standing import latest
 
 OUTAGE_S = 60
 IMPATIENT = {"JEOSPARK_STORAGE_PATIENCE_S": "5", "JEOSPARK_STORAGE_TIMEOUT_S": "5"}
@@ -51,7 +51,7 @@ def away(scene: Scene) -> Row:
         _half_way(whole.seconds, first_file(run, output))
         doors.server.stop()
         code = ended(run)
-        rows = ledger.latest(load_job(str(output)))
+        rows = latest(load_job(str(output)))
         failed = {row.error for row in rows if row.status == "failed"}
         expect(broken, (code, failed), (1, {"StorageUnreachableError"}), "exit code and errors")
         first = told(last_attempt(output))

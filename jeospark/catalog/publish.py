@@ -13,7 +13,7 @@ from pathlib import PurePosixPath
 from typing import Any
 
 from jeospark.catalog.footprint import footprint_of_grid
-from jeospark.model import Outcome, Unit
+from jeospark.model import Outcome, Transform, Unit
 from jeospark.output import OutputBand
 from jeospark.storage.href import join, with_suffix
 from jeospark.storage.publish import write_text_atomic
@@ -133,7 +133,10 @@ def write_collection(collection: OutputCollection, units: Iterable[Unit], recipe
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
     """
-    known = sorted(units, key=lambda unit: unit.unit_id)
+    spans, links = _Spans(), dict[str, str]()
+    for unit in units:
+        spans.add(unit)
+        links[unit.unit_id] = _item_link(unit, collection)
     body: dict[str, Any] = {
         "type": "Collection",
         "stac_version": "1.1.0",
@@ -142,15 +145,16 @@ def write_collection(collection: OutputCollection, units: Iterable[Unit], recipe
         "title": collection.title,
         "description": collection.description,
         "license": collection.license,
-        "extent": _extent(known),
+        "extent": spans.extent(),
         "item_assets": {"data": _data_asset(collection), "thumbnail": _thumbnail_asset()},
         "processing:software": dict(sorted(collection.versions.items())),
         "jeospark:recipe": collection.recipe_id,
-        "links": _collection_links(known, collection),
+        "links": _collection_links(collection),
     }
     write_text_atomic(join(collection.folder, RECIPE_FILE), _json(recipe))
     href = join(collection.folder, COLLECTION_FILE)
-    write_text_atomic(href, _json(body | {"stac_extensions": _extensions(body)}))
+    text = _json(body | {"stac_extensions": _extensions(body)})
+    write_text_atomic(href, _with_links(text, (links[unit_id] for unit_id in sorted(links))))
     return href
 
 
@@ -209,27 +213,49 @@ def _item_links(unit: Unit, collection: OutputCollection) -> list[dict[str, str]
     ]
 
 
-def _collection_links(units: list[Unit], collection: OutputCollection) -> list[dict[str, str]]:
-    items = [
-        {
-            "rel": "item",
-            "href": f"./{os.path.relpath(item_href(unit.output_href), collection.folder)}",
-            "type": "application/geo+json",
-            "title": unit.unit_id,
-        }
-        for unit in units
-    ]
+def _collection_links(collection: OutputCollection) -> list[dict[str, str]]:
     own = {"rel": "root", "href": f"./{COLLECTION_FILE}", "type": "application/json", "title": collection.title}
     recipe = {"rel": "processing-expression", "href": f"./{RECIPE_FILE}", "type": "application/json"}
-    return [own, recipe, *items]
+    return [own, recipe]
 
 
-def _extent(units: list[Unit]) -> dict[str, Any]:
-    grids = sorted({(unit.crs, unit.transform, unit.shape) for unit in units})
-    boxes = [footprint_of_grid(*grid)["bbox"] for grid in grids]
-    first = _instant(min(unit.start for unit in units)) if units else None
-    last = _instant(max(_last(unit.end) for unit in units)) if units else None
-    return {"spatial": {"bbox": [_union(boxes)]}, "temporal": {"interval": [[first, last]]}}
+def _item_link(unit: Unit, collection: OutputCollection) -> str:
+    """As JSON."""
+    link = {
+        "rel": "item",
+        "href": f"./{os.path.relpath(item_href(unit.output_href), collection.folder)}",
+        "type": "application/geo+json",
+        "title": unit.unit_id,
+    }
+    return json.dumps(link, ensure_ascii=False)
+
+
+def _with_links(text: str, links: Iterable[str]) -> str:
+    """A collection with more links after its last, a line each: as objects, a million would take gigabytes."""
+    end = "\n  ]\n}\n"
+    return "".join((text.removesuffix(end), *(f",\n    {link}" for link in links), end))
+
+
+class _Spans:
+    """Where and when units lie."""
+
+    def __init__(self) -> None:
+        self._grids: set[tuple[str, Transform, tuple[int, int]]] = set()
+        self._first: datetime | None = None
+        self._last: datetime | None = None
+
+    def add(self, unit: Unit) -> None:
+        """Count a unit in."""
+        self._grids.add((unit.crs, unit.transform, unit.shape))
+        last = _last(unit.end)
+        self._first = min(self._first or unit.start, unit.start)
+        self._last = max(self._last or last, last)
+
+    def extent(self) -> dict[str, Any]:
+        """As STAC has it."""
+        boxes = [footprint_of_grid(*grid)["bbox"] for grid in sorted(self._grids)]
+        interval = [_instant(moment) if moment else None for moment in (self._first, self._last)]
+        return {"spatial": {"bbox": [_union(boxes)]}, "temporal": {"interval": [interval]}}
 
 
 def _union(boxes: list[list[float]]) -> list[float]:

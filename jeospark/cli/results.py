@@ -12,10 +12,11 @@ from jeospark.cli import options
 def ledger(output: str, status: str | None, every: bool) -> None:
     """List what happened to each unit of the run in the folder OUTPUT: status, seconds, cause of failure."""
     from jeospark.engine.job import load_job
-    from jeospark.engine.ledger import attempts, latest, rows
+    from jeospark.engine.ledger import attempts, rows
+    from jeospark.engine.standing import latest
 
     job = load_job(output)
-    found = (row for attempt in attempts(job) for row in rows(job, attempt)) if every else iter(latest(job))
+    found = (row for attempt in attempts(job) for row in rows(job, attempt)) if every else latest(job)
     for row in found:
         if status in (None, row.status):
             click.echo(f"{row.status:8}{row.unit_id:32}{row.seconds:8.2f} s  {row.message or row.href or ''}")

@@ -2,7 +2,7 @@
 
 import json
 import shlex
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -11,11 +11,10 @@ import pyarrow.compute as pc
 
 from jeospark.catalog.footprint import footprint_of_grid
 from jeospark.catalog.publish import write_collection
-from jeospark.engine import ledger
 from jeospark.engine.job import Job
 from jeospark.engine.plan import written_plan
+from jeospark.engine.standing import standing
 from jeospark.errors import OutputError
-from jeospark.model import Unit
 from jeospark.planning.folder import PlanFolder
 from jeospark.recipe.analysis import period
 from jeospark.report.page import write_report
@@ -26,7 +25,7 @@ from jeospark.task.product import product
 FILE = "attempt.json"
 MAX_TILES = 1_000
 """On the map of the report."""
-PUBLISHED = frozenset({"done", "empty", "skipped"})
+PUBLISHED = ("done", "empty", "skipped")
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,18 +64,15 @@ def finish(job: Job) -> Places:
         OutputError: No attempt has come to its end.
     """
     attempt = _last_attempt(job)
-    outcomes = ledger.latest(job)
-    published = {outcome.unit_id for outcome in outcomes if outcome.status in PUBLISHED}
     folder = written_plan(job)
     if folder is None:
         raise _unfinished(job)
-    units = list(folder.outlines())
-    ready = job.program
+    outcomes, ready = standing(job), job.program
+    published = set(outcomes.filter(pc.field("status").isin(PUBLISHED)).column("unit_id").to_pylist())
     made = product(ready, folder=job.output, title=job.title)
-    collection = write_collection(
-        made, [unit for unit in units if unit.unit_id in published], json.loads(ready.graph.to_json())
-    )
-    report = write_report(job.output, _info(job, attempt, folder, units, made.versions), outcomes)
+    units = (unit for unit in folder.outlines() if unit.unit_id in published)
+    collection = write_collection(made, units, json.loads(ready.graph.to_json()))
+    report = write_report(job.output, _info(job, attempt, folder, made.versions), outcomes)
     return Places(collection=collection, report=report)
 
 
@@ -91,9 +87,7 @@ def _last_attempt(job: Job) -> Attempt:
     return Attempt(**json.loads(read_text(job.path(FILE))))
 
 
-def _info(
-    job: Job, attempt: Attempt, folder: PlanFolder, units: Sequence[Unit], versions: Mapping[str, str]
-) -> RunInfo:
+def _info(job: Job, attempt: Attempt, folder: PlanFolder, versions: Mapping[str, str]) -> RunInfo:
     ready = job.program
     return RunInfo(
         title=job.title,
@@ -108,7 +102,7 @@ def _info(
         resume_command=f"jeospark resume {shlex.quote(job.output)}",
         inputs=_inputs(job, folder),
         versions=versions,
-        tiles=_tiles(units),
+        tiles=_tiles(folder),
     )
 
 
@@ -123,9 +117,9 @@ def _inputs(job: Job, folder: PlanFolder) -> dict[str, str]:
     }
 
 
-def _tiles(units: Sequence[Unit]) -> tuple[TileArea, ...]:
+def _tiles(folder: PlanFolder) -> tuple[TileArea, ...]:
     """Those of all units; of very many, as many as a map can show, evenly taken."""
-    extents = sorted({unit.tile: (unit.crs, unit.transform, unit.shape) for unit in units}.items())
+    extents = sorted((tile, (at.crs, at.transform, at.shape)) for tile, at in folder.extents().items())
     chosen = np.linspace(0, len(extents), min(len(extents), MAX_TILES), endpoint=False).astype(int)
     return tuple(
         TileArea(tile=tile, ring=ring)

@@ -9,12 +9,11 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from jeospark.catalog.publish import item_href
 from jeospark.engine.job import Job
 from jeospark.engine.order import name_after
 from jeospark.model import Outcome
 from jeospark.schema import OUTCOMES, outcome_batch, outcome_of
-from jeospark.storage.publish import exists, names, remove
+from jeospark.storage.publish import names, remove
 from jeospark.storage.sweep import sweep
 from jeospark.storage.tables import read_table, write_table
 
@@ -79,36 +78,21 @@ def attempts(job: Job) -> list[str]:
 
 def rows(job: Job, attempt: str) -> Iterator[Outcome]:
     """The outcomes of one attempt, as far as it came."""
+    for batch in table(job, attempt).to_batches():
+        yield from map(outcome_of, batch.to_pylist())
+
+
+def table(job: Job, attempt: str) -> pa.Table:
+    """The rows of one attempt, as far as it came (`jeospark.schema.OUTCOMES`)."""
     try:
         batches = _batches(job, attempt)
     except FileNotFoundError:
         # The attempt ended meanwhile, and its parts became one file.
         batches = _batches(job, attempt)
-    for batch in batches:
-        yield from map(outcome_of, batch.to_pylist())
+    return pa.Table.from_batches(batches, OUTCOMES)
 
 
 def _batches(job: Job, attempt: str) -> list[pa.RecordBatch]:
     found = names(path(job, attempt))
     parts = [WHOLE] if WHOLE in found else filter(_PART.fullmatch, found)
     return [batch for name in parts for batch in read_table(path(job, attempt, name), OUTCOMES)]
-
-
-def latest(job: Job) -> list[Outcome]:
-    """How each unit stands: its last row, or the one that made the result where that still holds; by unit."""
-    standing: dict[str, Outcome] = {}
-    for attempt in attempts(job):
-        for outcome in rows(job, attempt):
-            known = standing.get(outcome.unit_id)
-            standing[outcome.unit_id] = known if known is not None and _holds(known, outcome) else outcome
-    return [standing[unit_id] for unit_id in sorted(standing)]
-
-
-def _holds(made: Outcome, later: Outcome) -> bool:
-    """True where a unit stands as an attempt made it: the later one skipped it, or had failed before it was there."""
-    if made.status not in {"done", "empty"}:
-        return False
-    if later.status == "skipped":
-        return True
-    same = later.status == "failed" and made.digest == later.digest and made.rejects == later.rejects
-    return same and made.href is not None and exists(made.href) and exists(item_href(made.href))

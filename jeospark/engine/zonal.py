@@ -22,7 +22,6 @@ from jeospark.engine.worker import ENDINGS
 from jeospark.engine.zonal_worker import ZonalShift, mapper, placed_path
 from jeospark.errors import EmptySelectionError, LedgerError, RunFailedError
 from jeospark.grid import BBox, Grid
-from jeospark.planning.folder import PlanFolder
 from jeospark.recipe.analysis import period
 from jeospark.recipe.partition import DATE
 from jeospark.settings import Settings
@@ -33,7 +32,6 @@ from jeospark.storage.tables import write_table
 from jeospark.task.zonal_place import PLACED, Ground, lonlat_bounds, place_zones
 from jeospark.task.zonal_table import KEYS, PARTS, RESULTS, Limits, merge
 from jeospark.task.zonal_zones import REJECTS, repeated
-from jeospark.tiling.extent import PixelExtent
 from udfs.coverage import METHODS
 
 TABLE = "statistics"
@@ -144,7 +142,7 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
         folder = plan.write()
         check_units(folder.units, job)
     attempt = ledger.attempt_name(job)
-    ground = Ground(Grid.parse(job.grid), _extents(folder), METHODS[zones.coverage])
+    ground = Ground(Grid.parse(job.grid), folder.extents(), METHODS[zones.coverage])
     rejected = _place(zones, ground, repeats, job, attempt)
     session = spark or spark_session(f"jeospark zonal {job.title}")
     shift = ZonalShift(
@@ -202,18 +200,6 @@ def _common(area: BBox | None, around: BBox) -> BBox:
     if area.west > area.east or west >= east or south >= north:
         return area
     return BBox(west=west, south=south, east=east, north=north)
-
-
-def _extents(folder: PlanFolder) -> dict[str, PixelExtent]:
-    """The tiles of a plan, and what of them its units make."""
-    found: dict[str, PixelExtent] = {}
-    for batch in folder.batches(["tile", "crs", "transform", "shape"]):
-        for row in batch.to_pylist():
-            if row["tile"] not in found:
-                a, b, c, d, e, f = row["transform"]
-                rows, cols = row["shape"]
-                found[row["tile"]] = PixelExtent(crs=row["crs"], transform=(a, b, c, d, e, f), shape=(rows, cols))
-    return found
 
 
 def _place(zones: Zones, ground: Ground, repeats: frozenset[str], job: Job, attempt: str) -> int:

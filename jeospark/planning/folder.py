@@ -13,6 +13,7 @@ from jeospark.schema import COUNTS, ITEM, UNITS, unit_of
 from jeospark.storage.href import join
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.storage.tables import open_table, write_table
+from jeospark.tiling.extent import PixelExtent
 
 INDEX = "_plan.json"
 """Readers of Parquet folders leave names out that begin so."""
@@ -69,6 +70,17 @@ class PlanFolder:
         """All units, without their items, in the plan's order."""
         for batch in self.batches(OUTLINE):
             yield from (unit_of({**row, "items": ()}) for row in batch.to_pylist())
+
+    def extents(self) -> dict[str, PixelExtent]:
+        """The tiles, and what of them units make."""
+        found: dict[str, PixelExtent] = {}
+        for batch in self.batches(["tile", "crs", "transform", "shape"]):
+            new = {name: at for at, name in enumerate(batch.column("tile").to_pylist()) if name not in found}
+            for row in batch.take(pa.array(new.values(), pa.int32())).to_pylist():
+                a, b, c, d, e, f = row["transform"]
+                rows, cols = row["shape"]
+                found[row["tile"]] = PixelExtent(crs=row["crs"], transform=(a, b, c, d, e, f), shape=(rows, cols))
+        return found
 
     def items(self) -> pa.Table:
         """Every item that units use, once: `item_id` and `datetime`."""

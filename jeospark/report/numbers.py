@@ -1,13 +1,15 @@
 """The figures of a run, and how a reader likes them written."""
 
-from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from jeospark.model import Outcome
+import pyarrow as pa
+import pyarrow.compute as pc
 
 PHASES = ("read", "warp", "compute", "write")
 STATUSES = ("done", "skipped", "empty", "failed")
+TELLING = pa.array(["done", "empty"])
+"""Statuses of units that tell how many of their pixels are usable; others do where it is any."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -31,28 +33,69 @@ class Totals:
         return sum(self.statuses.values())
 
 
-def totals(outcomes: Sequence[Outcome]) -> Totals:
-    """Sum up outcomes."""
-    counted = Counter(outcome.status for outcome in outcomes)
-    phases = {phase: sum(getattr(outcome, f"seconds_{phase}") for outcome in outcomes) for phase in PHASES}
-    rest = sum(outcome.seconds for outcome in outcomes) - sum(phases.values())
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Tally:
+    """What is told of the units of a tile, or of a tile and period."""
+
+    units: int = 0
+    failed: int = 0
+    pixels: int = 0
+    """Of the units that tell how many of theirs are usable."""
+    valid: int = 0
+    """Of these, usable."""
+
+    @property
+    def share(self) -> float | None:
+        """Usable pixels of all pixels, 0..1; None where no unit tells."""
+        return self.valid / self.pixels if self.pixels else None
+
+
+NOTHING = Tally()
+
+
+def totals(outcomes: pa.Table) -> Totals:
+    """Sum up outcomes (`jeospark.schema.OUTCOMES`)."""
+    counted = {each["values"]: each["counts"] for each in pc.value_counts(outcomes.column("status")).to_pylist()}
+    phases = {phase: float(_sum(outcomes, f"seconds_{phase}")) for phase in PHASES}
+    hosts = pc.unique(outcomes.column("host")).to_pylist()
     return Totals(
-        statuses={status: counted[status] for status in STATUSES},
-        pixels=sum(outcome.pixels for outcome in outcomes if outcome.status == "done"),
-        pixels_read=sum(outcome.pixels_read for outcome in outcomes),
-        pixels_skipped=sum(outcome.pixels_skipped for outcome in outcomes),
-        bytes_written=sum(outcome.bytes_written for outcome in outcomes),
-        phases={**phases, "other": max(rest, 0.0)},
-        peak_mb=max((outcome.peak_mb for outcome in outcomes), default=0.0),
-        hosts=len({outcome.host for outcome in outcomes if outcome.host}),
+        statuses={status: counted.get(status, 0) for status in STATUSES},
+        pixels=int(_sum(outcomes.filter(pc.equal(outcomes.column("status"), "done")), "pixels")),
+        pixels_read=int(_sum(outcomes, "pixels_read")),
+        pixels_skipped=int(_sum(outcomes, "pixels_skipped")),
+        bytes_written=int(_sum(outcomes, "bytes_written")),
+        phases={**phases, "other": max(_sum(outcomes, "seconds") - sum(phases.values()), 0.0)},
+        peak_mb=pc.max(outcomes.column("peak_mb")).as_py() or 0.0,
+        hosts=sum(bool(host) for host in hosts),
     )
 
 
-def valid_share(outcomes: Iterable[Outcome]) -> float | None:
-    """Usable pixels of all pixels, 0..1, over the outcomes that tell; None where none does."""
-    known = [outcome for outcome in outcomes if outcome.status in ("done", "empty") or outcome.pixels_valid]
-    pixels = sum(outcome.pixels for outcome in known)
-    return sum(outcome.pixels_valid for outcome in known) / pixels if pixels else None
+def _sum(outcomes: pa.Table, column: str) -> float:
+    return pc.sum(outcomes.column(column)).as_py() or 0
+
+
+def tallies(outcomes: pa.Table, keys: Sequence[str]) -> dict[tuple[str, ...], Tally]:
+    """What is told of outcomes that have the same values in columns.
+
+    Args:
+        outcomes: Rows of `jeospark.schema.OUTCOMES`.
+        keys: The columns, whose values are the keys of what is returned.
+    """
+    usable, telling = outcomes.column("pixels_valid"), pc.is_in(outcomes.column("status"), value_set=TELLING)
+    known = pc.or_(telling, pc.greater(usable, 0))
+    columns = {
+        "failed": pc.equal(outcomes.column("status"), "failed").cast(pa.int64()),
+        "pixels": pc.if_else(known, outcomes.column("pixels"), 0),
+        "valid": pc.if_else(known, usable, 0),
+    }
+    table = pa.table({**{key: outcomes.column(key) for key in keys}, **columns})
+    sums = table.group_by(list(keys)).aggregate([(name, "sum") for name in columns] + [([], "count_all")])
+    return {
+        tuple(row[key] for key in keys): Tally(
+            units=row["count_all"], failed=row["failed_sum"], pixels=row["pixels_sum"], valid=row["valid_sum"]
+        )
+        for row in sums.to_pylist()
+    }
 
 
 def grouped(value: float) -> str:

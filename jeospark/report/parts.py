@@ -1,13 +1,18 @@
 """The sections of a report, each a piece of HTML from figures; everything that comes from outside is escaped."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from html import escape
+
+import pyarrow as pa
+import pyarrow.compute as pc
 
 from jeospark.model import Outcome
 from jeospark.report.chain import steps
-from jeospark.report.numbers import Totals, duration, grouped, percent, short, size, valid_share
+from jeospark.report.numbers import Totals, duration, grouped, percent, short, size, tallies
 from jeospark.report.record import RunInfo
 from jeospark.report.svg import MAX_COLUMNS, MAX_ROWS, coverage_map, matrix
+from jeospark.schema import outcome_of
 
 MAX_ERRORS = 200
 OPEN_ERRORS = 8
@@ -19,6 +24,19 @@ _LEGEND = (
     ("s0", "nothing usable"), ("s1", "up to 20 %"), ("s2", "40 %"), ("s3", "60 %"), ("s4", "80 %"), ("s5", "100 %"),
     ("kept", "unchanged"), ("failed", "failed (red outline: some of it)"),
 )  # fmt: skip
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Picture:
+    """The quicklook of a unit."""
+
+    unit_id: str
+    share: float | None
+    """Of usable pixels, 0..1; None where it is not known."""
+    href: str
+    """Of the COG, seen from the report."""
+    uri: str
+    """The picture as a data URI."""
 
 
 def section(title: str, body: str) -> str:
@@ -47,11 +65,9 @@ def figures(run: RunInfo, sums: Totals) -> str:
     return f'<section class="figures" aria-label="Figures">{body}</section>'
 
 
-def coverage(run: RunInfo, outcomes: Sequence[Outcome]) -> str:
+def coverage(run: RunInfo, outcomes: pa.Table) -> str:
     """Where and when results are usable."""
-    by_tile: dict[str, list[Outcome]] = {}
-    for outcome in outcomes:
-        by_tile.setdefault(outcome.tile, []).append(outcome)
+    by_tile = tallies(outcomes, ["tile"])
     legend = "".join(f'<li><i class="{name}"></i>{text}</li>' for name, text in _LEGEND)
     legend = f'<ul class="legend" aria-label="Share of usable pixels">{legend}</ul>'
     drawn = len({area.tile for area in run.tiles})
@@ -59,13 +75,13 @@ def coverage(run: RunInfo, outcomes: Sequence[Outcome]) -> str:
     boxes = []
     if run.tiles:
         boxes.append(section("Usable pixels by tile", coverage_map(run.tiles, by_tile) + legend + _note(told)))
-    periods = {outcome.period for outcome in outcomes}
-    if outcomes:
-        cut = len(by_tile) > MAX_ROWS or len(periods) > MAX_COLUMNS
+    periods = pc.count_distinct(outcomes.column("period")).as_py()
+    if periods:
+        cut = len(by_tile) > MAX_ROWS or periods > MAX_COLUMNS
         note = f"The first {MAX_ROWS} tiles and {MAX_COLUMNS} periods are drawn; the ledger has all." if cut else ""
         drawing = f'<div class="scroll">{matrix(outcomes)}</div>{_note(note)}'
         boxes.append(section("Usable pixels by tile and period", drawing))
-    return "".join(boxes) if len(periods) >= WIDE else f'<div class="pair">{"".join(boxes)}</div>'
+    return "".join(boxes) if periods >= WIDE else f'<div class="pair">{"".join(boxes)}</div>'
 
 
 def seconds(sums: Totals) -> str:
@@ -83,25 +99,30 @@ def seconds(sums: Totals) -> str:
     return section("Where the time went", f'<div class="bar">{bar}</div><table>{head}{rows}</table>{_note(note)}')
 
 
-def slowest(outcomes: Sequence[Outcome]) -> str:
+def slowest(outcomes: pa.Table) -> str:
     """The units that took longest."""
-    longest = sorted(outcomes, key=lambda outcome: (-outcome.seconds, outcome.unit_id))[:MAX_SLOW]
+    shown = outcomes.select(["unit_id", "seconds", "items", "pixels_read"])
+    longest = shown.sort_by([("seconds", "descending"), ("unit_id", "ascending")]).slice(0, MAX_SLOW)
     rows = [
-        f'<tr><td>{escape(outcome.unit_id)}</td><td class="n">{duration(outcome.seconds)}</td>'
-        f'<td class="n">{outcome.items}</td><td class="n">{short(outcome.pixels_read)}px</td></tr>'
-        for outcome in longest
-        if outcome.seconds > 0
+        f'<tr><td>{escape(unit["unit_id"])}</td><td class="n">{duration(unit["seconds"])}</td>'
+        f'<td class="n">{unit["items"]}</td><td class="n">{short(unit["pixels_read"])}px</td></tr>'
+        for unit in longest.to_pylist()
+        if unit["seconds"] > 0
     ]
     head = '<tr><th>Unit</th><th class="n">Time</th><th class="n">Items</th><th class="n">Read</th></tr>'
     return section("Slowest units", _table(head, rows)) if rows else ""
 
 
-def errors(outcomes: Sequence[Outcome]) -> str:
+def errors(outcomes: pa.Table) -> str:
     """What failed, and what was left out, each with its cause."""
-    rows = [row for outcome in outcomes for row in _error_rows(outcome)]
-    if not rows:
+    rejects = pc.fill_null(pc.list_value_length(outcomes.column("rejects")), 0)
+    rowless = pc.and_(pc.equal(rejects, 0), pc.equal(outcomes.column("status"), "failed"))
+    count = pc.sum(pc.add(rejects, rowless.cast(pa.int32()))).as_py() or 0
+    if not count:
         return ""
-    note = f"{grouped(len(rows) - MAX_ERRORS)} more are in the ledger." if len(rows) > MAX_ERRORS else ""
+    told = outcomes.filter(pc.or_(pc.greater(rejects, 0), rowless)).slice(0, MAX_ERRORS)
+    rows = [row for outcome in map(outcome_of, told.to_pylist()) for row in _error_rows(outcome)]
+    note = f"{grouped(count - MAX_ERRORS)} more are in the ledger." if count > MAX_ERRORS else ""
     head = "<tr><th>Unit</th><th>Result</th><th>Item</th><th>Band</th><th>Error</th><th>What happened</th></tr>"
     seen, folded = rows[:OPEN_ERRORS], rows[OPEN_ERRORS:MAX_ERRORS]
     more = f"<details><summary>{len(folded)} more</summary>{_table(head, folded)}</details>" if folded else ""
@@ -131,21 +152,20 @@ def _error_row(outcome: Outcome, facts: tuple[str | None, ...]) -> str:
     )
 
 
-def pictures(shown: Sequence[tuple[Outcome, str, str]], left: int) -> str:
-    """Quicklooks: (outcome, href of the COG seen from the report, picture as data URI)."""
+def pictures(shown: Sequence[Picture], left: int) -> str:
+    """Quicklooks, and how many more there are."""
     if not shown:
         return ""
     note = f"{grouped(left)} more lie beside their COGs." if left else ""
-    body = "".join(_picture(*each) for each in shown)
+    body = "".join(map(_picture, shown))
     return section("Pictures", f'<div class="pictures">{body}</div>{_note(note)}')
 
 
-def _picture(outcome: Outcome, href: str, uri: str) -> str:
-    share = valid_share([outcome])
-    name = escape(outcome.unit_id)
-    told = "" if share is None else percent(share)
+def _picture(shown: Picture) -> str:
+    name = escape(shown.unit_id)
+    told = "" if shown.share is None else percent(shown.share)
     return (
-        f'<figure><a href="{escape(href)}"><img src="{uri}" alt="Quicklook of {name}"></a>'
+        f'<figure><a href="{escape(shown.href)}"><img src="{shown.uri}" alt="Quicklook of {name}"></a>'
         f"<figcaption><b>{name.replace('/', '/<wbr>')}</b><span>{told}</span></figcaption></figure>"
     )
 

@@ -1,11 +1,13 @@
 """Drawings of a report as inline SVG; colours come from classes that the page's style sheet defines."""
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from html import escape
 
-from jeospark.model import Outcome
-from jeospark.report.numbers import percent, valid_share
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from jeospark.report.numbers import NOTHING, Tally, percent, tallies
 from jeospark.report.record import TileArea
 
 WIDTH = 560.0
@@ -20,31 +22,27 @@ STEPS = (0.001, 0.002, 0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10
 Ring = Sequence[tuple[float, float]]
 
 
-def state(outcomes: Sequence[Outcome]) -> str:
+def state(of: Tally) -> str:
     """CSS classes of units: none, failed, kept (unknown share), or s0 to s5 by valid share; some-failed beside it."""
-    failed = sum(outcome.status == "failed" for outcome in outcomes)
-    if failed == len(outcomes):
-        return "failed" if failed else "none"
-    share = valid_share(outcomes)
-    fill = "kept" if share is None else f"s{math.ceil(5 * share)}"
-    return f"{fill} some-failed" if failed else fill
+    if of.failed == of.units:
+        return "failed" if of.failed else "none"
+    fill = "kept" if of.share is None else f"s{math.ceil(5 * of.share)}"
+    return f"{fill} some-failed" if of.failed else fill
 
 
-def describe(outcomes: Sequence[Outcome]) -> str:
+def describe(of: Tally) -> str:
     """What a cell's tool tip says of its units."""
-    failed = sum(outcome.status == "failed" for outcome in outcomes)
-    share = valid_share(outcomes)
-    parts = [f"{percent(share)} usable"] if share is not None else []
-    parts += [f"{failed} failed"] if failed else []
-    return ", ".join(parts) or ("unchanged" if outcomes else "no unit")
+    parts = [f"{percent(of.share)} usable"] if of.share is not None else []
+    parts += [f"{of.failed} failed"] if of.failed else []
+    return ", ".join(parts) or ("unchanged" if of.units else "no unit")
 
 
-def coverage_map(tiles: Sequence[TileArea], by_tile: dict[str, list[Outcome]]) -> str:
+def coverage_map(tiles: Sequence[TileArea], by_tile: Mapping[tuple[str, ...], Tally]) -> str:
     """Tiles in longitude and latitude, coloured by the share of usable pixels, over a graticule."""
     # A tile across the antimeridian has a ring on either side.
     rings = list(zip((area.tile for area in tiles), _unwrapped([area.ring for area in tiles]), strict=True))
     plane = _Plane([point for _, ring in rings for point in ring])
-    shapes = "".join(_tile(name, ring, by_tile.get(name, []), plane) for name, ring in rings)
+    shapes = "".join(_tile(name, ring, by_tile.get((name,), NOTHING), plane) for name, ring in rings)
     labels = "".join(_tile_label(name, ring, plane) for name, ring in dict(rings).items()) if len(rings) <= 40 else ""
     box = f"0 0 {WIDTH:.0f} {plane.height:.0f}"
     return (
@@ -81,10 +79,10 @@ def _unwrapped(rings: Sequence[Ring]) -> list[Ring]:
     return [[(lon + 360 if lon < 0 else lon, lat) for lon, lat in ring] for ring in rings]
 
 
-def _tile(name: str, ring: Ring, outcomes: list[Outcome], plane: _Plane) -> str:
+def _tile(name: str, ring: Ring, of: Tally, plane: _Plane) -> str:
     path = " ".join(f"{x:.1f},{y:.1f}" for x, y in (plane.at(*point) for point in ring))
-    title = f"<title>{escape(name)}: {describe(outcomes)}</title>"
-    return f'<polygon class="tile {state(outcomes)}" points="{path}">{title}</polygon>'
+    title = f"<title>{escape(name)}: {describe(of)}</title>"
+    return f'<polygon class="tile {state(of)}" points="{path}">{title}</polygon>'
 
 
 def _tile_label(name: str, ring: Ring, plane: _Plane) -> str:
@@ -124,13 +122,16 @@ def _degrees(value: float, digits: int, letters: str) -> str:
     return f"{abs(value):.{digits}f}°{letters[0] if value >= 0 else letters[1]}"
 
 
-def matrix(outcomes: Sequence[Outcome]) -> str:
-    """Tiles down, periods across, each unit a cell; at most `MAX_ROWS` by `MAX_COLUMNS` of them."""
-    cells: dict[tuple[str, str], list[Outcome]] = {}
-    for outcome in outcomes:
-        cells.setdefault((outcome.tile, outcome.period), []).append(outcome)
-    rows = sorted({tile for tile, _ in cells})[:MAX_ROWS]
-    columns = sorted({period for _, period in cells})[:MAX_COLUMNS]
+def matrix(outcomes: pa.Table) -> str:
+    """Tiles down, periods across, each unit a cell; at most `MAX_ROWS` by `MAX_COLUMNS` of them.
+
+    Args:
+        outcomes: Rows of `jeospark.schema.OUTCOMES`, one or more.
+    """
+    rows = sorted(pc.unique(outcomes.column("tile")).to_pylist())[:MAX_ROWS]
+    columns = sorted(pc.unique(outcomes.column("period")).to_pylist())[:MAX_COLUMNS]
+    drawn = outcomes.filter(pc.field("tile").isin(rows) & pc.field("period").isin(columns))
+    cells = tallies(drawn, ["tile", "period"])
     left = 12 + 7 * max(len(tile) for tile in rows)
     top = 12 + 5 * max(len(period) for period in columns)
     width, height = left + CELL * len(columns) + 40, top + CELL * len(rows) + 4
@@ -139,7 +140,7 @@ def matrix(outcomes: Sequence[Outcome]) -> str:
           for row, tile in enumerate(rows)),
         *(f'<text class="col" transform="translate({left + CELL * column + 12} {top - 5}) rotate(-45)">'
           f"{escape(period)}</text>" for column, period in enumerate(columns)),
-        *(_cell(left + CELL * column, top + CELL * row, f"{tile}/{period}", cells.get((tile, period), []))
+        *(_cell(left + CELL * column, top + CELL * row, f"{tile}/{period}", cells.get((tile, period), NOTHING))
           for row, tile in enumerate(rows) for column, period in enumerate(columns)),
     ]  # fmt: skip
     return (
@@ -148,7 +149,7 @@ def matrix(outcomes: Sequence[Outcome]) -> str:
     )
 
 
-def _cell(x: int, y: int, name: str, outcomes: list[Outcome]) -> str:
+def _cell(x: int, y: int, name: str, of: Tally) -> str:
     side = CELL - 2
-    title = f"<title>{escape(name)}: {describe(outcomes)}</title>"
-    return f'<rect class="tile {state(outcomes)}" x="{x}" y="{y}" width="{side}" height="{side}" rx="2">{title}</rect>'
+    title = f"<title>{escape(name)}: {describe(of)}</title>"
+    return f'<rect class="tile {state(of)}" x="{x}" y="{y}" width="{side}" height="{side}" rx="2">{title}</rect>'

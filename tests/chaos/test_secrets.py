@@ -14,7 +14,7 @@ import pytest
 import jeospark
 from jeospark.engine.java import ensure_java
 from jeospark.engine.job import load_job
-from jeospark.engine.ledger import latest
+from jeospark.engine.standing import latest
 from jeospark.lab.recipe import load_collection
 
 ROOT = Path(__file__).resolve().parents[2]

@@ -5,6 +5,7 @@ from pathlib import Path
 from jeospark.engine import ledger
 from jeospark.engine.job import Job
 from jeospark.engine.order import FORM, name_after
+from jeospark.engine.standing import latest
 from jeospark.model import Outcome
 
 
@@ -29,7 +30,7 @@ def standing(tmp_path, *attempts):
         ledger.write_part(job, name, 0, [row])
         ledger.close(job, name)
     ledger.tidy(job)
-    (found,) = ledger.latest(job)
+    (found,) = latest(job)
     return found
 
 
@@ -71,7 +72,7 @@ def test_a_finished_attempt_keeps_one_file_and_one_that_was_cut_off_all_its_rows
     ledger.tidy(job)
     files = {path.name for path in Path(ledger.path(job, "2020-a")).iterdir()}
     assert files == {ledger.WHOLE}
-    assert [row.unit_id for row in ledger.latest(job)] == ["2020-a/0", "2020-a/1", "2020-b/0", "2020-b/1"]
+    assert [row.unit_id for row in latest(job)] == ["2020-a/0", "2020-a/1", "2020-b/0", "2020-b/1"]
 
 
 def test_names_that_somebody_else_has_put_there_do_not_count():

@@ -12,6 +12,7 @@ from jeospark.engine.job import load_job
 from jeospark.engine.main import conclude, make_job, summary
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import resume, run
+from jeospark.engine.standing import latest
 from jeospark.errors import EmptySelectionError, LedgerError, OutputTakenError, OutputUnwritableError, SettingError
 from jeospark.settings import Settings
 from jeospark.storage.publish import names
@@ -31,7 +32,7 @@ def times(folder: Path) -> dict[str, int]:
 
 
 def outcomes(job):
-    return {outcome.unit_id: outcome for outcome in ledger.latest(job)}
+    return {outcome.unit_id: outcome for outcome in latest(job)}
 
 
 def test_every_unit_is_published_and_right(done, expected_ndvi, pixels):
@@ -77,7 +78,7 @@ def test_a_second_run_makes_nothing_again(done):
         row.unit_id: (row.pixels_valid, row.bytes_written) for row in made
     }
     # How a unit stands is told by the attempt that made it.
-    assert {outcome.status for outcome in ledger.latest(done.plan.job)} == {"done"}
+    assert {outcome.status for outcome in latest(done.plan.job)} == {"done"}
 
 
 def test_bytes_depend_neither_on_windows_nor_on_partitions(spark, done, ndvi, contents, tmp_path, monkeypatch):
@@ -96,7 +97,7 @@ def test_two_runs_at_once_give_what_one_gives(spark, done, ndvi, contents, tmp_p
     for result in results:
         assert result.failed == 0
         assert result.done + result.skipped == result.units == 8
-    assert {outcome.status for outcome in ledger.latest(plans[0].job)} == {"done"}
+    assert {outcome.status for outcome in latest(plans[0].job)} == {"done"}
     found = contents(tmp_path / "out")
     assert found.keys() == contents(done.folder).keys()
     assert all(found[name] == data for name, data in contents(done.folder).items() if name.endswith(".tif"))
@@ -145,7 +146,7 @@ def test_a_bad_asset_costs_its_unit_until_it_is_mended(spark, damaged, ndvi, tmp
     assert {name.rsplit("/")[-1] for name in after.keys() - before.keys()} == {
         f"r0000c0000_2020-06.{kind}" for kind in ("tif", "json", "png")
     }
-    assert {outcome.status for outcome in ledger.latest(again.job)} == {"done"}
+    assert {outcome.status for outcome in latest(again.job)} == {"done"}
     assert len(ledger.attempts(again.job)) == 2
     assert "AssetUnreadableError" not in Path(finish(again.job).report).read_text()
 

@@ -4,17 +4,19 @@ from html.parser import HTMLParser
 from xml.etree import ElementTree as ET
 
 import numpy as np
+import pyarrow as pa
 import pytest
 
 from jeospark.model import Outcome, Reject
 from jeospark.output import OutputBand
 from jeospark.raster.quicklook import quicklook
 from jeospark.report.chain import steps
-from jeospark.report.numbers import duration, grouped, percent, short, size, totals, valid_share
+from jeospark.report.numbers import NOTHING, duration, grouped, percent, short, size, tallies, totals
 from jeospark.report.page import MAX_PICTURES, write_report
 from jeospark.report.parts import MAX_ERRORS
 from jeospark.report.record import RunInfo, TileArea
 from jeospark.report.svg import MAX_COLUMNS, MAX_ROWS, coverage_map, matrix, state
+from jeospark.schema import outcome_batch
 
 RECIPE = """{"process_graph": {
 "save": {"process_id": "save_result", "result": true,
@@ -31,6 +33,16 @@ def outcome_of(tile="r1c1", period="2019-07", status="done", **changes):
     return Outcome(unit_id=f"{tile}/{period}", tile=tile, period=period, status=status, **given)
 
 
+def rows(outcomes):
+    return pa.Table.from_batches([outcome_batch(outcomes)])
+
+
+def tally(*outcomes):
+    """What is told of all of them."""
+    table = rows(outcomes).append_column("all", pa.array(["all"] * len(outcomes)))
+    return tallies(table, ["all"]).get(("all",), NOTHING)
+
+
 def run_of(**changes):
     given = {
         "title": "NDVI <of> Romania", "recipe_id": "ab" * 32, "recipe_json": RECIPE, "grid": "EPSG:3035",
@@ -43,7 +55,7 @@ def run_of(**changes):
 
 
 def written(folder, run, outcomes):
-    href = write_report(str(folder), run, outcomes)
+    href = write_report(str(folder), run, rows(outcomes))
     assert href == f"{folder}/report.html"
     return (folder / "report.html").read_text(encoding="utf-8")
 
@@ -132,23 +144,23 @@ def test_pictures_are_inside_the_page_and_bounded(tmp_path):
 
 def test_a_million_cells_are_not_drawn():
     outcomes = [outcome_of(f"t{row:03}", f"p{column:03}") for row in range(90) for column in range(90)]
-    assert matrix(outcomes).count("<rect") == MAX_ROWS * MAX_COLUMNS
+    assert matrix(rows(outcomes)).count("<rect") == MAX_ROWS * MAX_COLUMNS
 
 
 def test_drawings_are_xml():
     areas = [TileArea(tile="a<b", ring=SQUARE), TileArea(tile="c", ring=SQUARE)]
-    drawing = ET.fromstring(coverage_map(areas, {"a<b": [outcome_of("a<b")]}))
+    drawing = ET.fromstring(coverage_map(areas, tallies(rows([outcome_of("a<b")]), ["tile"])))
     classes = [each.get("class") for each in drawing.iter("polygon")]
     assert classes == ["tile s4", "tile none"]
     assert {each.text for each in drawing.iter("text")} >= {"10.0°E", "11.0°E", "45.0°N", "46.0°N"}
-    ET.fromstring(matrix([outcome_of("a<b")]))
+    ET.fromstring(matrix(rows([outcome_of("a<b")])))
 
 
 def test_tiles_at_both_sides_of_the_antimeridian_lie_side_by_side():
     east = tuple((lon + 169, lat) for lon, lat in SQUARE)
     west = tuple((lon - 190, lat) for lon, lat in SQUARE)
     drawing = ET.fromstring(
-        coverage_map([TileArea(tile="e", ring=east), TileArea(tile="w", ring=west)], {"e": [outcome_of()]})
+        coverage_map([TileArea(tile="e", ring=east), TileArea(tile="w", ring=west)], {("e",): tally(outcome_of("e"))})
     )
     first, second = (
         [float(point.split(",")[0]) for point in each.get("points").split()] for each in drawing.iter("polygon")
@@ -160,26 +172,28 @@ def test_tiles_at_both_sides_of_the_antimeridian_lie_side_by_side():
 
 def test_a_tile_across_the_antimeridian_is_drawn_whole():
     parts = [tuple((lon + move, lat) for lon, lat in SQUARE) for move in (169, -190)]
-    drawing = ET.fromstring(coverage_map([TileArea(tile="e", ring=ring) for ring in parts], {"e": [outcome_of()]}))
+    drawing = ET.fromstring(
+        coverage_map([TileArea(tile="e", ring=ring) for ring in parts], {("e",): tally(outcome_of("e"))})
+    )
     assert [each.get("class") for each in drawing.iter("polygon")] == ["tile s4", "tile s4"]
 
 
 def test_state_of_units():
-    assert state([]) == "none"
-    assert state([outcome_of(status="failed")]) == "failed"
-    assert state([outcome_of(pixels_valid=0, status="empty")]) == "s0"
-    assert state([outcome_of(pixels_valid=1)]) == "s1"
-    assert state([outcome_of(pixels_valid=100), outcome_of(status="failed", pixels_valid=0)]) == "s5 some-failed"
-    assert state([outcome_of(status="skipped", pixels_valid=0)]) == "kept"
+    assert state(tally()) == "none"
+    assert state(tally(outcome_of(status="failed"))) == "failed"
+    assert state(tally(outcome_of(pixels_valid=0, status="empty"))) == "s0"
+    assert state(tally(outcome_of(pixels_valid=1))) == "s1"
+    assert state(tally(outcome_of(pixels_valid=100), outcome_of(status="failed", pixels_valid=0))) == "s5 some-failed"
+    assert state(tally(outcome_of(status="skipped", pixels_valid=0))) == "kept"
 
 
 def test_totals():
-    sums = totals([outcome_of(peak_mb=5, host="a"), outcome_of(status="failed", peak_mb=9, host="b")])
+    sums = totals(rows([outcome_of(peak_mb=5, host="a"), outcome_of(status="failed", peak_mb=9, host="b")]))
     assert sums.statuses == {"done": 1, "skipped": 0, "empty": 0, "failed": 1}
     assert (sums.pixels, sums.peak_mb, sums.hosts, sums.units) == (100, 9, 2, 2)
     assert sums.phases == {"read": 2.0, "warp": 0.0, "compute": 0.0, "write": 1.0, "other": 1.0}
-    assert valid_share([outcome_of(), outcome_of(status="failed", pixels_valid=0)]) == 0.8
-    assert valid_share([]) is None
+    assert tally(outcome_of(), outcome_of(status="failed", pixels_valid=0)).share == 0.8
+    assert tally().share is None
 
 
 def test_steps_follow_the_data():

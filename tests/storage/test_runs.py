@@ -18,6 +18,7 @@ from jeospark.engine.job import load_job
 from jeospark.engine.main import conclude, make_job
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import resume, run
+from jeospark.engine.standing import latest
 from jeospark.errors import CredentialError, SourceError
 from jeospark.lab.recipe import load_collection
 from jeospark.settings import Settings
@@ -93,7 +94,7 @@ def test_a_run_is_the_same_on_every_storage(spark, place, scenes, recipe, local,
     job = make_job(recipe, output=output, catalog=catalog, grid=GRID)
     first = run(make_plan(spark, job), Settings.load())
     places = conclude(first, command="jeospark run")
-    assert (first.units, first.done, first.ok) == (8, 8, True), [row.message for row in ledger.latest(job)]
+    assert (first.units, first.done, first.ok) == (8, 8, True), [row.message for row in latest(job)]
     assert results(place.folder / "out") == local
     assert exists(places.report)
     assert json.loads(read_text(places.collection))["links"]
@@ -143,7 +144,7 @@ def test_tokens_are_nowhere_to_be_found(  # noqa: PLR0917 - all that could show 
     for number in range(3):
         (eos.data / "secret" / f"i{number}" / "B04.tif").chmod(0)
     conclude(resume(spark, f"{base}/out", Settings.load()), command="jeospark resume")
-    refused = [row for row in ledger.latest(job) if row.status == "failed"]
+    refused = [row for row in latest(job) if row.status == "failed"]
     assert {row.error for row in refused} == {"StorageDeniedError"}
     assert all(f"file:{token}" in row.message for row in refused)
     assert set(door.keys) == {f"Bearer {SECRET}"}
