@@ -40,7 +40,7 @@ def main() -> int:
     for name in arguments.on:
         with way(name, folder) as ready:
             whole = undisturbed(ready, job, folder)
-            print(f"undisturbed on {name}: {len(whole.contents) // 3} units in {whole.seconds:.1f} s", flush=True)
+            print(f"undisturbed on {name}: {whole.units} units in {whole.seconds:.1f} s", flush=True)
             for number in range(arguments.times):
                 rows.append(_told(kill(ready, job, folder, whole, number, random)))
             scene = Scene(way=ready, job=job, folder=folder, whole=whole)

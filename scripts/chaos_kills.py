@@ -8,7 +8,7 @@ from shutil import rmtree
 from subprocess import Popen  # noqa: TC003 - for readers; in quotes, as it is generic
 
 import numpy as np
-from chaos_check import Row, contents, differences, last_attempt, marks, strays, told
+from chaos_check import KINDS, Row, contents, differences, last_attempt, marks, strays, told
 from chaos_job import Job
 from chaos_ways import ROLES, Way, ended, killed
 
@@ -20,6 +20,11 @@ class Undisturbed:
     contents: Mapping[str, bytes]
     seconds: float
     """From its first file to the last one of a unit."""
+
+    @property
+    def units(self) -> int:
+        """That were published, each in a file of every kind."""
+        return len(self.contents) // len(KINDS)
 
 
 def undisturbed(way: Way, job: Job, folder: Path) -> Undisturbed:
@@ -83,7 +88,11 @@ def _await_moment(run: "Popen[str]", output: Path, whole: Undisturbed, random: n
     if random.integers(2):
         time.sleep(random.uniform(0, whole.seconds))
         return
-    units = int(random.integers(1, len(whole.contents) // 3))
+    await_units(run, output, int(random.integers(1, whole.units)))
+
+
+def await_units(run: "Popen[str]", output: Path, units: int) -> None:
+    """Wait until a run has published so many units, or has ended."""
     while run.poll() is None and len(marks(output)) < units:
         time.sleep(0.01)
 

@@ -27,6 +27,8 @@ from jeospark.engine.standing import latest
 TILE = 1024
 DATES = 150
 """Of the one tile and month that takes too much."""
+FAT = 960
+"""Rows and columns of these: clear of the tile's edges, as masks grow across them, into the units beside."""
 LIMIT_MB = 900
 """Of a worker; the others take half of it."""
 BUDGET = {"JEOSPARK_WORKER_MEMORY_MB": "8192"}
@@ -67,10 +69,10 @@ def _with_a_fat_unit(scene: Scene) -> Job:
     archive = scene.job.archive
     folder = scene.folder / "archive-fat"
     rmtree(folder, ignore_errors=True)
-    fat = Archive(folder=folder, size=TILE, dates=1, bands=archive.bands)
+    fat = Archive(folder=folder, size=FAT, dates=1, bands=archive.bands)
     folder.mkdir()
     for band in (*archive.bands, "SCL"):
-        pixels = TILE if band != "SCL" else TILE // 2
+        pixels = FAT if band != "SCL" else FAT // 2
         with rasterio.open(archive.path(0, band)) as file:
             corner = file.read(1, window=rasterio.windows.Window(0, 0, pixels, pixels))
             profile = {**file.profile, "height": pixels, "width": pixels}
@@ -78,7 +80,7 @@ def _with_a_fat_unit(scene: Scene) -> Job:
             file.write(corner, 1)
     (first,) = bench_items.items(fat)
     transform = (10.0, 0.0, ORIGIN[0], 0.0, -10.0, ORIGIN[1])
-    place = footprint_of_grid(CRS, transform, (TILE, TILE))
+    place = footprint_of_grid(CRS, transform, (FAT, FAT))
     more = [
         {
             **first,

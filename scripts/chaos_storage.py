@@ -14,7 +14,7 @@ import bench_items
 from bench_archive import Archive
 from chaos_check import Row, last_attempt, told
 from chaos_job import Job
-from chaos_kills import first_file, undisturbed
+from chaos_kills import await_units, undisturbed
 from chaos_scene import Scene, expect, need
 from chaos_ways import ended
 from storage_servers import EXPORT, Doors, missing_xrootd, start_xrootd
@@ -48,7 +48,7 @@ def away(scene: Scene) -> Row:
     with _served(scene, "http") as (doors, job):
         whole = undisturbed(scene.way, job, scene.folder / "away")
         run = scene.way.submit(job, output, **IMPATIENT)
-        _half_way(whole.seconds, first_file(run, output))
+        await_units(run, output, whole.units // 2)
         doors.server.stop()
         code = ended(run)
         rows = latest(load_job(str(output)))
@@ -68,7 +68,7 @@ def _outage(scene: Scene, kind: str, name: str, begin: Callable[[Doors], None], 
     with _served(scene, kind) as (doors, job):
         whole = undisturbed(scene.way, job, scene.folder / name)
         run = scene.way.submit(job, output)
-        _half_way(whole.seconds, first_file(run, output))
+        await_units(run, output, whole.units // 2)
         began = time.monotonic()
         begin(doors)
         back = threading.Timer(OUTAGE_S, end, [doors])
@@ -80,10 +80,6 @@ def _outage(scene: Scene, kind: str, name: str, begin: Callable[[Doors], None], 
     need(broken, f"the run waited; it ended {took:.0f} s after the outage began", holds=took > OUTAGE_S)
     what = f"by {kind}: exit {code}, {took:.0f} s after the outage began: {told(last_attempt(output))}"
     return replace(scene, whole=whole).row(fault, what, broken, output)
-
-
-def _half_way(seconds: float, started: float) -> None:
-    time.sleep(max(started + seconds / 2 - time.monotonic(), 0))
 
 
 @contextmanager
