@@ -23,7 +23,7 @@ def twins(scene: Scene) -> Row:
     runs = [scene.way.submit(scene.job, output) for _ in range(2)]
     codes = [ended(run) for run in runs]
     expect(broken, codes, [0, 0], "the exit codes")
-    units = len(scene.whole.contents) // 3
+    units = scene.whole.units
     expect(broken, standing(output), {"done": units}, "how units stand")
     job = load_job(str(output))
     each = [sum(row.status == "done" for row in ledger.rows(job, name)) for name in ledger.attempts(job)]

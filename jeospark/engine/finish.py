@@ -108,11 +108,11 @@ def _info(job: Job, attempt: Attempt, folder: PlanFolder, versions: Mapping[str,
 
 def _inputs(job: Job, folder: PlanFolder) -> dict[str, str]:
     items = folder.items()
-    first, last = pc.min_max(items.column("datetime")).as_py().values()
+    dates = f"{items.first:%Y-%m-%d} to {items.last:%Y-%m-%d}" if items.first and items.last else "none"
     return {
         "Collection": job.program.load.collection,
-        "Items": f"{items.num_rows:,}",
-        "Dates": f"{first:%Y-%m-%d} to {last:%Y-%m-%d}",
+        "Items": f"{items.count:,}",
+        "Dates": dates,
         "Catalogue": job.catalog,
     }
 

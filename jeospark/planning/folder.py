@@ -3,13 +3,14 @@
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass
+from datetime import datetime
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
 from jeospark.model import Unit
-from jeospark.schema import COUNTS, ITEM, UNITS, unit_of
+from jeospark.schema import COUNTS, UNITS, unit_of
 from jeospark.storage.href import join
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.storage.tables import open_table, write_table
@@ -24,8 +25,6 @@ MANY = 16_384
 OUTLINE = tuple(name for name in UNITS.names if name not in ("items", *COUNTS))
 """Columns of a unit beside its items, which are nearly all of a plan."""
 
-ITEMS = pa.schema([ITEM.field(name) for name in ("item_id", "datetime")])
-
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Part:
@@ -35,6 +34,18 @@ class Part:
     units: int
     pixels: int
     """Of the output."""
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Items:
+    """What a plan uses."""
+
+    count: int
+    """Of different items."""
+    first: datetime | None
+    """Instant of the earliest; None where there is none."""
+    last: datetime | None
+    """Of the latest."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -82,15 +93,19 @@ class PlanFolder:
                 found[row["tile"]] = PixelExtent(crs=row["crs"], transform=(a, b, c, d, e, f), shape=(rows, cols))
         return found
 
-    def items(self) -> pa.Table:
-        """Every item that units use, once: `item_id` and `datetime`."""
-        tables = [self._items(part) for part in self.parts]
-        return _distinct(pa.concat_tables(tables)) if tables else ITEMS.empty_table()
-
-    def _items(self, part: Part) -> pa.Table:
-        with open_table(_href(self.path, part.name)) as file:
-            held = file.read(columns=[f"items.list.element.{name}" for name in ITEMS.names])
-        return _distinct(pa.Table.from_struct_array(pc.list_flatten(held.column("items"))).select(ITEMS.names))
+    def items(self) -> Items:
+        """Every item that units use, counted once."""
+        ids, instants = [], []
+        for part in self.parts:
+            with open_table(_href(self.path, part.name)) as file:
+                held = file.read(columns=["items.list.element.item_id", "items.list.element.datetime"])
+            flat = pc.list_flatten(held.column("items"))
+            # An item may be in units of several tiles, and so in several files.
+            ids.append(pc.unique(pc.struct_field(flat, "item_id")))
+            instants += pc.min_max(pc.struct_field(flat, "datetime")).as_py().values()
+        known = [instant for instant in instants if instant is not None]
+        count = pc.count_distinct(pa.chunked_array(ids, pa.string())).as_py()
+        return Items(count=count, first=min(known, default=None), last=max(known, default=None))
 
     def read(self, first: int = 0, end: int | None = None) -> Iterator[Unit]:
         """The units from number `first` to before number `end`, counted in the plan's order."""
@@ -142,10 +157,6 @@ def open_folder(path: str) -> PlanFolder:
     """
     parts = json.loads(read_text(_href(path, INDEX)))
     return PlanFolder(path=path, parts=tuple(Part(**part) for part in parts))
-
-
-def _distinct(table: pa.Table) -> pa.Table:
-    return table.group_by(table.column_names).aggregate([])
 
 
 def _href(path: str, name: str) -> str:

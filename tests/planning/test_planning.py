@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from jeospark.errors import CatalogError, OutputUnwritableError
-from jeospark.planning.folder import AT_ONCE, PlanFolder, complete, is_complete, open_folder, write_part
+from jeospark.planning.folder import AT_ONCE, Items, PlanFolder, complete, is_complete, open_folder, write_part
 from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import Placing, place
 from jeospark.planning.select import SELECTED, select
@@ -122,10 +122,14 @@ def test_a_plan_reads_back_as_it_was_written(folder, units):
 def test_a_plan_tells_of_its_units_without_their_items(folder):
     assert list(folder.outlines()) == [replace(unit, items=()) for unit in folder.read()]
     used = {(item.item_id, item.datetime) for unit in folder.read() for item in unit.items}
-    items = folder.items()
-    assert items.num_rows == len(used) == 6
-    assert {(row["item_id"], row["datetime"]) for row in items.to_pylist()} == used
-    assert PlanFolder(path=folder.path, parts=()).items().num_rows == 0
+    instants = [instant for _, instant in used]
+    assert folder.items() == Items(count=6, first=min(instants), last=max(instants))
+    assert PlanFolder(path=folder.path, parts=()).items() == Items(count=0, first=None, last=None)
+
+
+def test_a_plan_tells_of_its_tiles(folder):
+    wanted = {unit.tile: (unit.crs, unit.transform, unit.shape) for unit in folder.read()}
+    assert {name: (at.crs, at.transform, at.shape) for name, at in folder.extents().items()} == wanted
 
 
 def test_a_plan_that_cannot_be_written_is_named(units, tmp_path):
