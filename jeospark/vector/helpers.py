@@ -39,7 +39,6 @@ def within(
     zones: DataFrame,
     *,
     boundary: Boundary = "each",
-    feature_id: str | None = None,
     keep: Sequence[str] | None = None,
     broadcast: Side | Literal["auto", "none"] = "auto",
 ) -> DataFrame:
@@ -51,30 +50,27 @@ def within(
         boundary: What holds on the boundary of a zone. `each`: it belongs to the zone, so that a point on the line
             between two is in both. `none`: it belongs to no zone. `one`: as `each`, but every feature gets one row
             only, that of the zone whose kept columns come first in order.
-        feature_id: Column that identifies a feature, for `one`.
         keep: Columns of the zones; None for all but the geometry. One that features have too becomes `right_NAME`.
         broadcast: See `explain_join`; left are the features.
 
     Raises:
-        ArgumentError: `boundary` is unknown, or is `one` without `feature_id`.
+        ArgumentError: `boundary` is unknown.
         LayerCrsError: See `join`.
         VectorError: See `join`.
     """
     predicates: dict[Boundary, Predicate] = {"each": "covered_by", "none": "within", "one": "covered_by"}
     if boundary not in predicates:
         raise ArgumentError(f"no boundary rule '{boundary}'", remedy="Say each, none or one.")
-    found = join(features, zones, predicates[boundary], keep=keep, broadcast=broadcast)
     if boundary != "one":
-        return found
-    if feature_id is None:
-        raise ArgumentError(
-            "`one` zone a feature needs `feature_id`", remedy="Name the column that identifies a feature."
-        )
-    added = [name for name in found.columns if name not in features.columns]
+        return join(features, zones, predicates[boundary], keep=keep, broadcast=broadcast)
+    # Ids may be shared, or missing; the number of a row is its own.
+    numbered = features.withColumn("__feature", F.monotonically_increasing_id())
+    found = join(numbered, zones, predicates[boundary], keep=keep, broadcast=broadcast)
+    added = [name for name in found.columns if name not in numbered.columns]
     # A struct orders by its fields; the features' own columns are equal in all rows of a feature.
-    own = [F.first(column(name), ignorenulls=False).alias(name) for name in features.columns if name != feature_id]
+    own = [F.first(column(name), ignorenulls=False).alias(name) for name in features.columns]
     least = F.min(F.struct(*map(column, added))).alias("__zone")
-    grouped = found.groupBy(column(feature_id)).agg(*own, least)
+    grouped = found.groupBy("__feature").agg(*own, least)
     return grouped.select(*map(column, features.columns), *(F.col(f"__zone.`{name}`").alias(name) for name in added))
 
 
@@ -85,7 +81,6 @@ def summary_by_zone(
     aggregates: Mapping[str, tuple[str, str]] | None = None,
     *,
     boundary: Boundary = "each",
-    feature_id: str | None = None,
     broadcast: Side | Literal["auto", "none"] = "auto",
 ) -> DataFrame:
     """A row a zone: its columns, the number of features in it, and what is asked for of their columns.
@@ -100,7 +95,6 @@ def summary_by_zone(
             Without it, `count` alone.
         boundary: See `within`: with `each`, a feature on a shared boundary counts in both zones, and the counts may add
             up to more than there are features.
-        feature_id: See `within`.
         broadcast: See `explain_join`.
 
     Raises:
@@ -113,14 +107,14 @@ def summary_by_zone(
     unknown = sorted({function for function, _ in wanted.values()} - set(FUNCTIONS))
     if unknown:
         raise ArgumentError(f"no function '{unknown[0]}'", remedy=f"Known: {', '.join(FUNCTIONS)}.")
-    needed = sorted({name for _, name in wanted.values() if name != "*"} | ({feature_id} if feature_id else set()))
+    needed = sorted({name for _, name in wanted.values() if name != "*"})
     _check_zones(zones, zone_id, wanted)
     place = geometry_column(features, None, "features")
     # The zone's id gets a name that no feature has.
     slim = zones.withColumn("__zone_id", column(zone_id))
     found = within(
         features.select(column(place), *map(column, needed)), slim,
-        boundary=boundary, feature_id=feature_id, keep=["__zone_id"], broadcast=broadcast,
+        boundary=boundary, keep=["__zone_id"], broadcast=broadcast,
     )  # fmt: skip
     sums = found.groupBy("__zone_id").agg(*(_aggregate(*wanted[name]).alias(name) for name in wanted))
     joined = zones.join(sums, column(zone_id) == F.col("__zone_id"), "left").drop("__zone_id")

@@ -35,11 +35,17 @@ def test_boundaries_hold_as_asked(points, zones, rows):
     assert each.columns == ["n", "name", "v", "geometry", "zone", "right_name"]
     assert rows(each, "n", "zone") == [(1, "a"), (2, "b"), (3, "a"), (3, "b")]
     assert rows(within(points, zones, boundary="none"), "n", "zone") == [(1, "a"), (2, "b")]
-    one = within(points, zones, boundary="one", feature_id="n", keep=["zone"])
+    one = within(points, zones, boundary="one", keep=["zone"])
     assert rows(one, "n", "zone") == [(1, "a"), (2, "b"), (3, "a")]
     assert one.columns == ["n", "name", "v", "geometry", "zone"]
-    with pytest.raises(ArgumentError, match="feature_id"):
-        within(points, zones, boundary="one")
+    with pytest.raises(ArgumentError, match="no boundary rule 'two'"):
+        within(points, zones, boundary="two")
+
+
+def test_features_that_share_an_id_or_have_none_stay_apart(zones, layer, rows):
+    twins = layer([shapely.Point(1, 0.5), shapely.Point(1, 0.5), shapely.Point(1.5, 0.5), None], n=[7, 7, None, None])
+    found = within(twins, zones, boundary="one", keep=["zone"])
+    assert [row["zone"] for row in found.orderBy("zone").collect()] == ["a", "a", "b"]
 
 
 def test_zones_are_summed_up_empty_ones_too(points, zones, rows):
@@ -48,7 +54,7 @@ def test_zones_are_summed_up_empty_ones_too(points, zones, rows):
     assert rows(found, "zone", "count", "v", "most", "names") == [
         ("a", 2, 5.0, 4.0, 2), ("b", 2, 6.0, 4.0, 2), ("c", 0, None, None, 0), ("d", 0, None, None, 0),
     ]  # fmt: skip
-    once = summary_by_zone(points, zones, "zone", boundary="one", feature_id="n")
+    once = summary_by_zone(points, zones, "zone", boundary="one")
     assert rows(once, "zone", "count") == [("a", 2), ("b", 1), ("c", 0), ("d", 0)]
     with pytest.raises(ArgumentError, match="no function 'modus'"):
         summary_by_zone(points, zones, "zone", {"v": ("modus", "v")})
@@ -230,7 +236,7 @@ def test_municipalities_through_every_helper(municipalities, layer, rows):
     assert area / 1e6 == pytest.approx(30_700, rel=0.02)
     centres = municipalities.selectExpr("uid AS place", "ST_PointOnSurface(geometry) AS geometry")
     assert within(centres, municipalities).where("place = uid").count() == 581
-    counted = summary_by_zone(centres, municipalities, "uid", boundary="one", feature_id="place")
+    counted = summary_by_zone(centres, municipalities, "uid", boundary="one")
     assert counted.selectExpr("sum(count)").collect()[0][0] == 581
     neighbours = nearest(centres, municipalities.selectExpr("uid", "geometry"), 1).where("place = uid AND metres = 0")
     assert neighbours.count() == 581
