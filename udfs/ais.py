@@ -33,7 +33,7 @@ OK, BAD_MMSI, NO_TIME, NO_POSITION, BAD_POSITION, DUPLICATE, SIMULTANEOUS, JUMP 
 PROBLEMS = ("", "mmsi", "no time", "no position", "bad position", "duplicate", "simultaneous", "jump")
 """In words, by number. `no position` is what a transponder sends that knows none: longitude 181 or latitude 91
 (ITU-R M.1371); `simultaneous` is another position of the same instant, `jump` one that its ship cannot have reached
-while the next one could."""
+while the next one could, or that no other position confirms."""
 
 
 def mmsi_kinds(mmsi: Integers) -> NDArray[np.uint8]:
@@ -88,7 +88,8 @@ def follow(
     """Follow each ship from position to position.
 
     A position that is reached too fast is a jump, and left out, where the one after it can be reached from the one
-    before; else it starts a new track, and so does one that comes more than `gap` after the last.
+    before; else it starts a new track, and so does one that comes more than `gap` after the last. A track of one
+    position beside such a leap is a jump too: a ship that is heard first or last at 0° 0° was not there.
 
     Args:
         mmsi: Ships, sorted; shape (n,), as the others.
@@ -104,13 +105,32 @@ def follow(
         position before in the same track, 0 for its first.
     """
     found, track, leg = problem.copy(), np.full(len(mmsi), -1, np.int32), np.zeros(len(mmsi))
-    _follow(mmsi, time, lon, lat, found, track, leg, gap, speed)
+    leapt = np.zeros(len(mmsi), np.bool_)
+    _follow(mmsi, time, lon, lat, found, track, leg, leapt, gap, speed)
+    _leave_out_lone(mmsi, found, track, leapt)
     return found, track, leg
+
+
+def _leave_out_lone(
+    mmsi: Integers, problem: NDArray[np.uint8], track: NDArray[np.int32], leapt: NDArray[np.bool_]
+) -> None:
+    """Make jumps of tracks of one position that begin or end by a leap, and number the others anew."""
+    on = np.flatnonzero(track >= 0)
+    starts = first_rows(mmsi[on], track[on])
+    rows = on[starts]
+    leads = np.append(leapt[rows[1:]] & (mmsi[rows[1:]] == mmsi[rows[:-1]]), False)[: len(rows)]
+    lone = (np.diff(np.append(starts, len(on))) == 1) & (leapt[rows] | leads)
+    problem[rows[lone]], track[rows[lone]] = JUMP, -1
+    ships = first_rows(mmsi[rows])
+    gone = np.cumsum(lone) - lone
+    gone -= np.repeat(gone[ships], np.diff(np.append(ships, len(rows))))
+    kept = on[track[on] >= 0]
+    track[kept] -= np.repeat(gone, np.diff(np.append(starts, len(on))))[track[on] >= 0].astype(np.int32)
 
 
 @compiled(nogil=True)
 def _follow(  # noqa: PLR0913, PLR0917
-    mmsi: Any, time: Any, lon: Any, lat: Any, problem: Any, track: Any, leg: Any, gap: Any, speed: Any
+    mmsi: Any, time: Any, lon: Any, lat: Any, problem: Any, track: Any, leg: Any, leapt: Any, gap: Any, speed: Any
 ) -> None:  # fmt: skip
     last, number = -1, 0
     for row in range(len(mmsi)):
@@ -129,6 +149,7 @@ def _follow(  # noqa: PLR0913, PLR0917
         if fast and _returns(mmsi, time, lon, lat, problem, last, row, speed):
             problem[row] = JUMP
             continue
+        leapt[row] = fast
         if fast or time[row] - time[last] > gap:
             number += 1
         else:

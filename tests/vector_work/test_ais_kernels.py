@@ -48,6 +48,15 @@ def test_a_spike_is_left_out_and_a_leap_starts_a_track():
     assert followed(leap)[:2] == ([""] * 5, [0, 0, 1, 1, 0])
 
 
+def test_a_place_that_no_other_confirms_is_no_track():
+    there = [(1, 10, 50, 0), (1, 20, 50, 0.001), (1, 30, 50, 0.002)]
+    words, track, _ = followed([(1, 0, 0, 0), *there, (1, 40, 0, 0), (2, 0, 0, 0)])
+    assert (words, track) == (["jump", "", "", "", "jump", ""], [-1, 0, 0, 0, -1, 0])
+    leaps = [(1, 0, 0, 0), (1, 10, 50, 0), (1, 20, 50, 0.001), (1, 30, 0, 0), (1, 200, 20, 0), (1, 210, 20, 0)]
+    words, track, _ = followed(leaps)
+    assert (words, track) == (["jump", "", "", "jump", "", ""], [-1, 0, 0, -1, 1, 1])
+
+
 def test_a_silence_starts_a_track_and_an_instant_counts_once():
     words, track, leg = followed([(1, 0, 0, 0), (1, 100, 0, 0), (1, 201, 0, 0.001), (1, 201, 0, 0.001), (1, 201, 9, 9)])
     assert (words, track) == (["", "", "", "duplicate", "simultaneous"], [0, 0, 1, -1, -1])

@@ -162,6 +162,16 @@ def test_calls_and_the_nearest_port(positions, layer):
     assert {row["port"]: row["count"] for row in near} == {"Hook": 22, "Inland": 3}
 
 
+def test_parts_of_a_port_or_zone_that_overlap_count_once(positions, layer):
+    frame = positions([(SHIPS[0], t * 60, 4.0, 51.9) for t in range(0, 100, 10)])
+    parts = layer([shapely.Point(4.001, 51.9), shapely.Point(4.002, 51.9)], port=["Hook", "Hook"])
+    (call,) = port_calls(frame, parts, "port", radius_metres=1000).collect()
+    assert (call["minutes"], call["positions"]) == (90, 10)
+    halves = layer([shapely.box(3, 51, 4.1, 52), shapely.box(3.9, 51, 5, 52)], zone=["a", "a"])
+    hours = ships_per_zone_and_hour(frame, halves, "zone").orderBy("hour").collect()
+    assert [(row["ships"], row["positions"]) for row in hours] == [(1, 6), (1, 4)]
+
+
 def test_ships_by_zone_and_hour_and_at_moments(positions, layer, spark, rows):
     path = [(SHIPS[0], t, t / 3600.0, 0.5) for t in range(0, 7201, 600)]
     frame = positions([*path, (SHIPS[1], 30, 0.2, 0.2), (SHIPS[1], 3000, 0.2, 0.2)])

@@ -5,6 +5,7 @@ from typing import Literal
 
 import numpy as np
 import pyarrow as pa
+from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
@@ -16,7 +17,7 @@ from jeospark.vector.ais.tracks import SECOND, USUAL, TrackRules, checked
 from jeospark.vector.helpers import buffer_metres, nearest, within
 from jeospark.vector.helpers_geometry import DEGREES, column, geometry_column, st
 from jeospark.vector.joins import Side
-from udfs.ais import stays
+from udfs.ais import first_rows, stays
 
 AREAL = 2
 """Dimensions of an area."""
@@ -45,7 +46,7 @@ def port_calls(  # noqa: PLR0913 - a call has this many rules
 
     A call goes from the first position in a port to the last one, as long as no two positions there that follow each
     other are farther apart in time than `max_absence_minutes`; leaving and coming back sooner is one call. Where ports
-    overlap, a ship calls at each.
+    overlap, a ship calls at each. Rows that share an id are parts of one port.
 
     Args:
         frame: Positions, see `positions`.
@@ -86,9 +87,10 @@ def port_calls(  # noqa: PLR0913 - a call has this many rules
 
 
 def _calls(table: pa.Table, least: float, absence: int) -> pa.Table:
-    mmsi, time = whole(table, "mmsi"), whole(table, "time")
-    port = table.column("port").combine_chunks().dictionary_encode()
-    number = (port.combine_chunks() if isinstance(port, pa.ChunkedArray) else port).indices.fill_null(-1).to_numpy()
+    # A position in several parts of a port is there once.
+    once = first_rows(whole(table, "mmsi"), _numbers(table), whole(table, "time"))
+    table = table.take(pa.array(once)).combine_chunks()
+    mmsi, time, number = whole(table, "mmsi"), whole(table, "time"), _numbers(table)
     starts = stays((mmsi, number), time, time, absence)
     counts = np.diff(np.append(starts, len(time)))
     begin, end = time[starts], time[starts + counts - 1] if len(starts) else time[starts]
@@ -105,6 +107,14 @@ def _calls(table: pa.Table, least: float, absence: int) -> pa.Table:
             "positions": counts[long],
         }
     )
+
+
+def _numbers(table: pa.Table) -> NDArray[np.int64]:
+    """Numbers that differ where ports do."""
+    port = table.column("port").combine_chunks().dictionary_encode()
+    indices = (port.combine_chunks() if isinstance(port, pa.ChunkedArray) else port).indices
+    found: NDArray[np.int64] = indices.fill_null(-1).to_numpy(zero_copy_only=False).astype(np.int64)
+    return found
 
 
 def nearest_port(frame: DataFrame, ports: DataFrame, k: int = 1, *, max_km: float | None = None) -> DataFrame:

@@ -52,7 +52,7 @@ def ships_per_zone_and_hour(
     Args:
         frame: Positions, see `positions`.
         zones: Areas in longitude and latitude; they may overlap.
-        zone_id: Column that identifies one.
+        zone_id: Column that identifies one; rows that share an id are parts of one zone.
         boundary: See `within`.
         rules: Which positions cannot be.
         broadcast: See `explain_join`; right are the zones.
@@ -67,7 +67,9 @@ def ships_per_zone_and_hour(
     """
     named = zones.withColumn("__zone", column(zone_id))
     there = within(good(frame, rules), named, boundary=boundary, keep=["__zone"], broadcast=broadcast)
-    found = there.groupBy(F.col("__zone").alias(zone_id), F.date_trunc("hour", F.col("time")).alias("hour"))
+    # A position in several parts of a zone is there once.
+    once = there.select("__zone", "mmsi", "time").distinct()
+    found = once.groupBy(F.col("__zone").alias(zone_id), F.date_trunc("hour", F.col("time")).alias("hour"))
     return found.agg(F.count_distinct("mmsi").alias("ships"), F.count("*").alias("positions"))
 
 
