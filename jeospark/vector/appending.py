@@ -100,7 +100,7 @@ def extend(folder: Path, before: Layer, source: Source) -> tuple[Layer, Appended
         name = data_name()
         made.rename(folder / name)
     moved = orders.transformation.describe(spooled.tally.box) if orders.transformation else None
-    told_now = [*_moved(moved), *remarks(spooled.tally, source.opened, moved)]
+    told_now = [*_moved(moved), *source.left_out(), *remarks(spooled.tally, source.opened, moved)]
     notes = [note for note in told_now if note not in before.notes]
     layer = replace(
         before, **_counted(folder / name, parts, before, change, spooled), updated=timestamp(), data=name, parts=parts,

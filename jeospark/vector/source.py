@@ -88,7 +88,13 @@ class Source:
 
     def notes(self) -> tuple[str, ...]:
         """What the layer's document should say of the source."""
-        return (f"{self.twice} rows came again with the id of another, and are left out",) if self.twice else ()
+        twice = [f"{self.twice} rows came again with the id of another, and are left out"] if self.twice else []
+        return (*twice, *self.left_out())
+
+    def left_out(self) -> tuple[str, ...]:
+        """Values of features that could not be read, by reason."""
+        found = self._rejects.left_out if self._rejects else {}
+        return tuple(f"{count} values are null: {reason}" for reason, count in sorted(found.items()))
 
     def close(self, folder: Path) -> dict[str, Any] | None:
         """Finish the list of rejects and put it into a folder.

@@ -141,6 +141,25 @@ def test_gdelt_events_of_both_versions_without_header(rows, feed):
         feed("gdelt-events", "a\tb\tc\n1\t2\t3\n")
 
 
+def test_an_event_without_its_place_is_kept(layers, rows, feed):
+    lines = [
+        gdelt_row(1, ActionGeo_Lat="north", ActionGeo_Long=10), gdelt_row(2, Actor1Geo_Lat=95, ActionGeo_Lat=50,
+        ActionGeo_Long=10), gdelt_row(3, SQLDATE="soon", NumMentions="many"),
+    ]  # fmt: skip
+    layer = feed("gdelt-events", "".join(lines))
+    assert (layer.features, layer.null_geometries) == (2, 1)
+    assert layer.rejects["by_reason"] == {"SQLDATE is not a date": 1}
+    told = ["1 values are null: ActionGeo_Lat is not a number", "1 values are null: Actor1Geo_Lat is beyond 90"]
+    assert list(layer.notes) == told
+    one, two = rows("gdelt_events", "GLOBALEVENTID")
+    assert (one["geometry"], one["ActionGeo_Long"], two["Actor1Geo_Lat"]) == (None, 10, None)
+    feed("gdelt-events", gdelt_row(4, NumMentions="many"))
+    assert list(layers.describe("gdelt_events").notes) == [
+        *told,
+        "1 values are null: NumMentions is not a whole number",
+    ]
+
+
 def test_gdelt_mentions_and_knowledge_graph(rows, rejects, feed):
     mention = "5\t20170701234500\t20170701234500\t1\tx.org\thttp://x/\t{}\t-1\t1\t2\t1\t50\t99\t-.1\t\t\n"
     assert feed("gdelt-mentions", mention.format(1) + mention.format(2) + mention.format(1)).features == 2
@@ -176,6 +195,10 @@ def test_an_event_that_comes_again_replaces_the_old_one(layers, rows, rejects, f
     assert (layer.features, layer.geometry_types) == (3, {"Point": 3})
     with pytest.raises(FeedError, match="no GeoJSON of eonet"):
         feed("eonet", "{", ".json")
+
+
+def test_a_byte_order_mark_before_events_is_none_of_them(feed):
+    assert feed("eonet", "\ufeff" + eonet(("E1", "a", "2021-04-16T16:31:00Z")), ".json").features == 1
 
 
 def test_gdacs_alerts(rows, feed):
@@ -215,6 +238,12 @@ def test_news_of_emm(rows, rejects, feed):
     assert (done.added, done.unchanged) == (0, 2)
     with pytest.raises(FeedError, match="no whole RSS"):
         feed("emm", EMM[:600], ".rss")
+
+
+def test_a_place_in_the_news_can_do_without_its_count(rows, feed):
+    layer = feed("emm", EMM.replace('count="2"', 'count="1.5"').replace('score="0.5"', 'score="high"'), ".rss")
+    assert [(row["count"], row["score"]) for row in rows("emm", "id")] == [(None, None), (1, None)]
+    assert layer.notes == ("1 values are null: count is not a whole number", "1 values are null: score is not a number")
 
 
 def test_parcels_of_two_countries_in_one_layer(layers, write, rows):

@@ -12,8 +12,8 @@ _COLUMNS = (
     Column(name="mmsi", kind="whole", required=True),
     Column(name="time", kind="instant", source=("basedatetime", "base_date_time", "time"), required=True),
     # 91 and 181 mean that the ship does not know (ITU-R M.1371).
-    Column(name="latitude", kind="real", source=("lat", "latitude"), required=True, unknown=(91.0,)),
-    Column(name="longitude", kind="real", source=("lon", "longitude"), required=True, unknown=(181.0,)),
+    Column(name="latitude", kind="real", source=("lat", "latitude"), required=True, unknown=(91.0,), limit=90),
+    Column(name="longitude", kind="real", source=("lon", "longitude"), required=True, unknown=(181.0,), limit=180),
     Column(name="sog", kind="real", unknown=(102.3,)),
     Column(name="cog", kind="real", unknown=(360.0,)),
     Column(name="heading", kind="real", unknown=(511.0,)),

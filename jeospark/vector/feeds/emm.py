@@ -16,6 +16,7 @@ import pyarrow as pa
 from jeospark.errors import FeedError
 from jeospark.vector.crs import CRS84, parse_crs
 from jeospark.vector.feeds.feed import Feed, Rejects
+from jeospark.vector.feeds.values import PARSERS
 from jeospark.vector.sources.points import point_wkb
 from jeospark.vector.sources.request import GEOMETRY, Opened, Request
 
@@ -105,18 +106,17 @@ def _features(item: ET.Element, number: int, rejects: Rejects) -> list[dict[str,
     rows = []
     for place in places:
         try:
-            rows.append({**common, **_place(place, identifier)})
+            rows.append({**common, **_place(place, identifier, rejects)})
         except ValueError as error:
             rejects.add(number, f"place without coordinates: {error}", _shown(place))
     return rows
 
 
-def _place(place: ET.Element, item: str) -> dict[str, Any]:
+def _place(place: ET.Element, item: str, rejects: Rejects) -> dict[str, Any]:
     given = place.attrib
     east, north = float(given.get("lon", "")), float(given.get("lat", ""))
     if not (abs(east) <= 180 and abs(north) <= 90):
         raise ValueError(f"lon {east}, lat {north} is off the globe")
-    count, score = given.get("count"), given.get("score")
     name = given.get("name") or (place.text or "").strip() or None
     return {
         "id": f"{item}#{given.get('id') or f'{east},{north}'}",
@@ -124,14 +124,22 @@ def _place(place: ET.Element, item: str) -> dict[str, Any]:
         "place_id": given.get("id"),
         "place_class": given.get("class"),
         "country": given.get("iso"),
-        "count": int(count) if count else None,
+        "count": _optional(given, "count", "whole", rejects),
         "position": given.get("pos"),
         "character_position": given.get("charpos"),
         "word_length": given.get("wordlen"),
-        "score": float(score) if score else None,
+        "score": _optional(given, "score", "real", rejects),
         "longitude": east,
         "latitude": north,
     }
+
+
+def _optional(given: dict[str, str], name: str, kind: str, rejects: Rejects) -> Any:
+    """A number that a place can do without."""
+    parse, _, wanted = PARSERS[kind]
+    values, bad = parse(pa.array([given.get(name, "")]))
+    rejects.leave_out(f"{name} is not {wanted}", int(bad[0]))
+    return values[0].as_py()
 
 
 def _moment(text: str | None) -> datetime | None:

@@ -126,7 +126,7 @@ def _feed(name: str, title: str, schema: pa.Schema, row: Row) -> Feed:
 
 def _document(path: str, request: Request, name: str) -> list[Any]:
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8"))
+        document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
         features = document["features"]
     except OSError as error:
         raise FeedError(f"it cannot be read ({error.strerror})", where=request.href) from error

@@ -33,6 +33,8 @@ class Rejects:
         self._rows: list[dict[str, Any]] = []
         self._lock = threading.Lock()
         self.by_reason: Counter[str] = Counter()
+        self.left_out: Counter[str] = Counter()
+        """Values that are null since they could not be read, of rows that are features nevertheless."""
 
     def add(self, row: int, reason: str, text: str) -> None:
         """Take a row.
@@ -47,6 +49,12 @@ class Rejects:
             self._rows.append({"row": row, "reason": reason, "text": text[:TEXT]})
             if len(self._rows) >= 10_000:
                 self._flush()
+
+    def leave_out(self, reason: str, values: int = 1) -> None:
+        """Take values that a feature can do without."""
+        if values:
+            with self._lock:
+                self.left_out[reason] += values
 
     def close(self) -> dict[str, Any]:
         """Finish the file.

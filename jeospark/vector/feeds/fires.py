@@ -9,8 +9,8 @@ from jeospark.vector.feeds.tables import Column, Table, table_feed
 from jeospark.vector.feeds.values import Mask
 
 _FIRMS = (
-    Column(name="latitude", kind="real", required=True),
-    Column(name="longitude", kind="real", required=True),
+    Column(name="latitude", kind="real", required=True, limit=90),
+    Column(name="longitude", kind="real", required=True, limit=180),
     Column(name="brightness", kind="real", source=("brightness", "bright_ti4")),
     Column(name="scan", kind="real"),
     Column(name="track", kind="real"),
@@ -57,8 +57,8 @@ FIRMS = table_feed(
 )
 _FIRED = (
     Column(name="id", kind="whole", required=True),
-    Column(name="latitude", kind="real", required=True),
-    Column(name="longitude", kind="real", required=True),
+    Column(name="latitude", kind="real", required=True, limit=90),
+    Column(name="longitude", kind="real", required=True, limit=180),
     Column(name="ignition_date", kind="day", required=True),
     Column(name="ignition_state"),
 )

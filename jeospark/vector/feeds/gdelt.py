@@ -33,7 +33,7 @@ _EVENT = (
     *(Column(name=f"Actor{number}{name}") for number in (1, 2) for name in _ACTOR),
     *(Column(name=name, kind=kind) for name, kind in _FACTS.items()),
     *(
-        Column(name=f"{of}Geo_{name}", kind=kind)
+        Column(name=f"{of}Geo_{name}", kind=kind, limit={"Lat": 90, "Long": 180}.get(name))
         for of in ("Actor1", "Actor2", "Action")
         for name, kind in _GEO.items()
     ),

@@ -31,9 +31,11 @@ class Column:
     source: tuple[str, ...] = ()
     """Its names in files, in lower case; `name` where none is given."""
     required: bool = False
-    """True where a row without it is rejected."""
+    """True where a row without it is rejected; else a value that cannot be read is null, and counted."""
     unknown: tuple[float, ...] = ()
     """Numbers that mean not known."""
+    limit: int | None = None
+    """Greatest number, and least with its sign turned."""
 
     @property
     def type(self) -> pa.DataType:
@@ -196,39 +198,58 @@ def _features(
     numbers: np.ndarray, texts: pa.RecordBatch, table: Table, schema: pa.Schema, names: Sequence[str], rejects: Rejects
 ) -> pa.RecordBatch:
     values: dict[str, pa.Array] = {}
+    optional: list[_Wrong] = []
     bad = np.zeros(texts.num_rows, bool)
 
-    def reject(mask: Mask, kind: str, detail: pa.Array | None = None) -> None:
-        for row in np.flatnonzero(mask & ~bad).tolist():
-            reason = kind if detail is None else f"{kind}: '{shown(detail[row].as_py())}'"
+    def reject(wrong: _Wrong) -> None:
+        for row in np.flatnonzero(wrong.mask & ~bad).tolist():
+            reason = wrong.kind if wrong.detail is None else f"{wrong.kind}: '{shown(wrong.detail[row].as_py())}'"
             line = "\t".join(column[row].as_py() for column in texts.columns)
             rejects.add(int(numbers[row]), reason, line)
-        np.logical_or(bad, mask, out=bad)
+        np.logical_or(bad, wrong.mask, out=bad)
 
     for column in table.columns:
         place = column.place(names)
         if place is None:
             values[column.name] = pa.nulls(texts.num_rows, column.type)
             continue
-        parse, kind, wanted = PARSERS[column.kind]
-        parsed, wrong = parse(texts.column(place))
-        reject(wrong, f"{column.name} is not {wanted}", texts.column(place))
-        if column.unknown:
-            missing = np.isin(
-                parsed.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False), column.unknown
-            )
-            parsed = pc.if_else(pa.array(missing), pa.scalar(None, kind), parsed)
-        if column.required:
-            reject(~_known(parsed), f"{column.name} is missing")
-        values[column.name] = parsed
-    if table.point:
-        reject(_off_globe(values[table.point[0]], 180), f"{table.point[0]} is beyond 180")
-        reject(_off_globe(values[table.point[1]], 90), f"{table.point[1]} is beyond 90")
+        values[column.name], found = _value(column, texts.column(place))
+        for wrong in found:
+            reject(wrong) if column.required else optional.append(wrong)
     if table.rule:
         for mask, reason in table.rule(values):
-            reject(mask, reason)
+            reject(_Wrong(mask, reason))
+    for wrong in optional:
+        rejects.leave_out(wrong.kind, int((wrong.mask & ~bad).sum()))
     kept = {name: value.filter(pa.array(~bad)) for name, value in values.items()}
     return _assembled(kept, table, schema)
+
+
+@dataclass(frozen=True, slots=True)
+class _Wrong:
+    """Rows with a value that is none, and why."""
+
+    mask: Mask
+    kind: str
+    detail: pa.Array | None = None
+    """The values, where they are to be told."""
+
+
+def _value(column: Column, texts: pa.Array) -> tuple[pa.Array, list[_Wrong]]:
+    """A column's values, null where there is none, and what is wrong with them."""
+    parse, kind, wanted = PARSERS[column.kind]
+    parsed, unread = parse(texts)
+    wrong = [_Wrong(unread, f"{column.name} is not {wanted}", texts)]
+    if column.unknown:
+        missing = np.isin(parsed.cast(pa.float64()).fill_null(np.nan).to_numpy(zero_copy_only=False), column.unknown)
+        parsed = pc.if_else(pa.array(missing), pa.scalar(None, kind), parsed)
+    if column.required:
+        wrong.append(_Wrong(~_known(parsed), f"{column.name} is missing"))
+    if column.limit:
+        beyond = _beyond(parsed, column.limit)
+        wrong.append(_Wrong(beyond, f"{column.name} is beyond {column.limit}"))
+        parsed = pc.if_else(pa.array(beyond), pa.scalar(None, kind), parsed)
+    return parsed, wrong
 
 
 def _assembled(values: dict[str, pa.Array], table: Table, schema: pa.Schema) -> pa.RecordBatch:
@@ -252,7 +273,7 @@ def _known(column: pa.Array) -> Mask:
     return known
 
 
-def _off_globe(column: pa.Array, limit: float) -> Mask:
+def _beyond(column: pa.Array, limit: float) -> Mask:
     numbers = column.cast(pa.float64()).fill_null(0.0).to_numpy(zero_copy_only=False)
     beyond: Mask = np.abs(numbers) > limit
     return beyond
