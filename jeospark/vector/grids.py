@@ -31,7 +31,7 @@ _CODE = re.compile(r"(\d+k?m)E(\d+)N(\d+)")
 
 
 def h3(layer: DataFrame, resolution: int, *, name: str = "h3", geometry: str | None = None) -> DataFrame:
-    """Points with the H3 cell that holds each, as a 64-bit number; null without geometry.
+    """Points with the H3 cell that holds each, as a 64-bit number; null beyond ±180 and ±90, and without geometry.
 
     Args:
         layer: Points in longitude and latitude.
@@ -47,8 +47,10 @@ def h3(layer: DataFrame, resolution: int, *, name: str = "h3", geometry: str | N
     _within("resolution", resolution, 15)
     place = _degrees(layer, geometry)
     cells = st("ST_H3CellIDs", column(place), resolution, F.expr("false"))
-    point = st("ST_GeometryType", column(place)) == "ST_Point"
-    return layer.withColumn(name, F.when(point & ~st("ST_IsEmpty", column(place)), F.get(cells, 0)))
+    # H3 turns what lies beyond around the Earth; what is empty has no coordinates.
+    east, north = st("ST_X", column(place)), st("ST_Y", column(place))
+    known = (st("ST_GeometryType", column(place)) == "ST_Point") & east.between(-180, 180) & north.between(-90, 90)
+    return layer.withColumn(name, F.when(known, F.get(cells, 0)))
 
 
 def quadkey(layer: DataFrame, zoom: int, *, name: str = "quadkey", geometry: str | None = None) -> DataFrame:
@@ -96,7 +98,8 @@ def eea(layer: DataFrame, size: str = "10km", *, name: str = "eea", geometry: st
 
     The grid is on ETRS89-LAEA (EPSG:3035); east and north are those of the lower left corner in units of the cell,
     without leading zeros. A point on the line between two cells belongs to the one east or north of it. Codes know no
-    negative numbers: what lies west or south of the origin gets null, as does what has no geometry.
+    negative numbers: what lies west or south of the origin gets null, as does what has no geometry, or no place in the
+    grid's projection.
 
     Args:
         layer: Points in any CRS.
@@ -112,7 +115,7 @@ def eea(layer: DataFrame, size: str = "10km", *, name: str = "eea", geometry: st
     side = _side(size)
     place = geometry_column(layer, geometry, "features")
     there = layer.withColumn("__place", column(place))
-    there = transform(there, f"EPSG:{EEA_SRID}", geometry="__place")
+    there = transform(there, f"EPSG:{EEA_SRID}", geometry="__place", lost="null")
     east, north = (F.floor(st(f"ST_{axis}", F.col("__place")) / side) for axis in "XY")
     code = F.when(
         (east >= 0) & (north >= 0), F.concat(F.lit(f"{size}E"), east.cast("string"), F.lit("N"), north.cast("string"))

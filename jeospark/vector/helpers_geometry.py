@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cache, partial
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -131,25 +132,28 @@ def code_of(srid: int) -> str:
     raise LayerCrsError(f"SRID {srid} is no code of EPSG or ESRI", remedy="Set the right one with ST_SetSRID.")
 
 
-def transform(frame: DataFrame, crs: str, *, geometry: str | None = None) -> DataFrame:
+def transform(
+    frame: DataFrame, crs: str, *, geometry: str | None = None, lost: Literal["refuse", "null"] = "refuse"
+) -> DataFrame:
     """The same features in another CRS, x before y; by PROJ, vertex by vertex.
 
     Args:
         frame: A layer whose geometries have an SRID.
         crs: `EPSG:3035`, `ESRI:54009`, `OGC:CRS84`.
         geometry: Column; None to find it.
+        lost: What becomes of a geometry with a vertex that has no place in the other CRS.
 
     Raises:
         LayerCrsError: The layer has no CRS, or the code is none.
         VectorError: See `geometry_column`.
-        TransformError: When it is computed: a vertex has no place in the other CRS.
+        TransformError: When it is computed: a vertex is lost, and not to be null.
     """
     name = geometry_column(frame, geometry, "features")
     source, target = srid_of(frame, name, "features"), srid_of_code(crs)
     if source in (0, target):
         return frame
     way = (code_of(source), code_of(target))
-    return map_arrow(frame, partial(_moved, name=name, way=way))
+    return map_arrow(frame, partial(_moved, name=name, way=way, lost=lost))
 
 
 def map_arrow(frame: DataFrame, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> DataFrame:
@@ -174,16 +178,27 @@ def geometries_of(batch: pa.RecordBatch, name: str) -> Geometries:
     return found
 
 
-def _moved(batch: pa.RecordBatch, *, name: str, way: tuple[str, str]) -> pa.RecordBatch:
+def _moved(batch: pa.RecordBatch, *, name: str, way: tuple[str, str], lost: str) -> pa.RecordBatch:
     transformer = _transformer(*way)
     here = f"column {name}, {' to '.join(way)}"
     found = geometries_of(batch, name)
+    if lost == "null":
+        found[_without_place(found, transformer)] = None
     moved, deep = found.copy(), shapely.has_z(found)
     for which, z in ((~deep, False), (deep, True)):
         moved[which] = shapely.transform(
             found[which], lambda points: transform_points(points, transformer, here), include_z=z
         )
     return replaced(batch, name, moved, srid_of_code(way[1]))
+
+
+def _without_place(geometries: Geometries, transformer: Transformer) -> NDArray[np.bool_]:
+    """True where a vertex cannot be expressed in the other CRS."""
+    points, row = shapely.get_coordinates(geometries, return_index=True)
+    there = np.stack(transformer.transform(points[:, 0], points[:, 1], errcheck=False), axis=1)
+    without = np.zeros(len(geometries), bool)
+    without[row[~np.isfinite(there).all(axis=1)]] = True
+    return without
 
 
 @cache

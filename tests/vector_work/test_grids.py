@@ -48,6 +48,12 @@ def test_points_get_their_cells(layer, rows):
 
 
 @pytest.mark.spark
+def test_what_is_nowhere_on_a_grid_has_no_cell(layer):
+    away = layer([shapely.Point(-170, -52), shapely.Point(190, 10), shapely.Point(10, 95), shapely.Point(10, 52)])
+    assert [row["eea"] is None for row in eea(away).collect()] == [True, False, True, False]
+    assert [row["h3"] is None for row in h3(away, 5).collect()] == [False, True, True, False]
+
+
 def test_codes_become_squares(spark):
     import pyarrow as pa
 
