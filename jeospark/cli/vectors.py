@@ -26,7 +26,7 @@ def _source(command: options.Command) -> options.Command:
         click.option("--encoding", help="Encoding of the source's texts, where it does not state it."),
         click.option("--x", help="Column of the first coordinate (longitude) of a table without geometries."),
         click.option("--y", help="Column of the second coordinate (latitude)."),
-        click.option("--wkt", help="Column of well-known text."),
+        click.option("--wkt", help="Column of well-known text, or of PostGIS's hexadecimal EWKB."),
         click.option("--geometry", help="Which geometry column, where there are several."),
         click.option("--delimiter", help="Between the columns of a text."),
         options.catalog,

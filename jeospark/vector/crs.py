@@ -78,6 +78,22 @@ def srid_of(code: str | None) -> int:
     return int(number) if authority in {"EPSG", "ESRI"} and number.isdigit() else 0
 
 
+def srid_crs(number: int, where: str) -> CRS:
+    """The CRS that PostGIS knows by a number: that of EPSG, or else ESRI.
+
+    Raises:
+        LayerCrsError: Neither has it.
+    """
+    for authority in ("EPSG", "ESRI"):
+        try:
+            return CRS.from_authority(authority, number)
+        except CRSError:
+            continue
+    raise LayerCrsError(
+        f"SRID {number} is no code of EPSG or ESRI", where=where, remedy="Give the right CRS with --crs."
+    )
+
+
 def same_crs(one: CRS, other: CRS) -> bool:
     """True where coordinates in x, y order mean the same in both."""
     if {authority_code(one), authority_code(other)} <= _WGS84_CODES:

@@ -6,7 +6,10 @@ import os
 import re
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
+
+import pyarrow.parquet as pq
 
 from jeospark.errors import LayerCrsError, LayerNameError, LayerNotFoundError, LayerTakenError
 from jeospark.storage.publish import output_error, write_text_atomic
@@ -123,7 +126,9 @@ class Layers:
         before = self.describe(name)
         with scratch_folder(self._root) as scratch, self._locked(name):
             before = self.describe(name)
-            layer, appended = extend(self._root / name, before, Source(request, scratch, before.feed))
+            types = pq.read_schema(self._root / name / before.data / before.parts[0])
+            opened = Source(replace(request, types=types), scratch, before.feed)
+            layer, appended = extend(self._root / name, before, opened)
             if layer is not before:
                 self._publish(layer, before)
         return appended

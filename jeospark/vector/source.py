@@ -14,7 +14,7 @@ from jeospark.errors import FeedError
 from jeospark.vector.feeds import Feed, Rejects, find_feed
 from jeospark.vector.ids import Known, id_numbers
 from jeospark.vector.sources.open import open_source
-from jeospark.vector.sources.request import Opened, Request
+from jeospark.vector.sources.request import GEOMETRY, Opened, Request
 
 REJECTS_FILE = "_rejects.parquet"
 """A name that readers of Parquet folders leave out."""
@@ -64,6 +64,30 @@ class Source:
         self._rejects = Rejects(self._path) if self.feed else None
         self.opened = self._open(scratch)
 
+    def _as_layer(self, piece: Any, read: Callable[[Any], Iterator[pa.RecordBatch]]) -> Iterator[pa.RecordBatch]:
+        """Batches with the types that a layer has, for formats that find a type in what a file happens to hold.
+
+        Raises:
+            FeedError: A value is not of the layer's type.
+        """
+        for batch in read(piece):
+            columns = [self._cast(batch, name) for name in batch.schema.names]
+            yield pa.RecordBatch.from_arrays(columns, names=batch.schema.names)
+
+    def _cast(self, batch: pa.RecordBatch, name: str) -> pa.Array:
+        column, types = batch.column(name), self.request.types
+        wanted = types.field(name).type if name in types.names else column.type
+        if name == GEOMETRY or pa.types.is_nested(wanted) or wanted == column.type:
+            return column
+        try:
+            return column.cast(wanted)
+        except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+            raise FeedError(
+                f"column '{name}' is {column.type}, in the layer {wanted} ({' '.join(str(error).split())[:120]})",
+                where=self.request.href,
+                remedy="Correct it, or add it as a layer of its own.",
+            ) from error
+
     def only_new(self, identifier: str, known: Known, choice: Choice | None = None) -> None:
         """Leave out features whose id was seen: in `known`, or before in this source.
 
@@ -112,7 +136,8 @@ class Source:
     def _open(self, scratch: Path) -> Opened:
         feed, rejects = self.feed, self._rejects
         if feed is None or rejects is None:
-            return open_source(self.request, scratch)
+            plain = open_source(self.request, scratch)
+            return replace(plain, read=lambda piece: self._as_layer(piece, plain.read))
         opened = open_source(self.request, scratch, lambda request, path: feed.open(request, path, rejects))
         nothing = pa.RecordBatch.from_pylist([], feed.schema).append_column("geometry", pa.array([], pa.binary()))
         read = opened.read

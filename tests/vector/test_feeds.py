@@ -97,6 +97,13 @@ def test_positions_of_ships(layers, rows, rejects, feed):
     assert one["geometry"] == shapely.Point(-88.25, 30.5)
 
 
+def test_blank_lines_before_the_header_of_a_feed_are_none(rejects, feed):
+    layer = feed("ais", "\ufeff\r\n \n" + AIS + SHIP.format(second=1, sog=1.5) + "too,few\n")
+    assert (layer.features, [row["row"] for row in rejects("ais")]) == (1, [2])
+    with pytest.raises(FeedError, match="empty"):
+        feed("fired", "\n\n")
+
+
 def test_appending_is_idempotent(layers, feed, tmp_path):
     feed("ais", AIS + SHIP.format(second=1, sog=1))
     done = feed("ais", AIS + SHIP.format(second=1, sog=1) + SHIP.format(second=2, sog=1) + "bad,row\n")

@@ -14,7 +14,8 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
-from jeospark.errors import LayerCrsError, VectorEncodingError, VectorSourceError
+from jeospark.errors import FeedError, LayerCrsError, VectorEncodingError, VectorSourceError
+from jeospark.vector.building import Wishes
 from jeospark.vector.sources import ogr
 from jeospark.vector.sources.open import open_source
 from jeospark.vector.sources.request import Request
@@ -324,3 +325,70 @@ def test_well_known_text(layers, rows, tmp_path):
     path.write_text("n\tshape\n1\tPOINT (1 2)\n2\tPOINT 1 2\n")
     with pytest.raises(VectorSourceError, match="'POINT 1 2', of row 2"):
         layers.add("v", Request(href=str(path), wkt="shape", crs="EPSG:3035"))
+
+
+def test_binary_in_hexadecimal_digits_has_its_srid(layers, rows, tmp_path):
+    path = tmp_path / "shapes.csv"
+    shapes = [shapely.set_srid(shapely.from_wkt(text), 3035) for text in ("POINT Z (1 2 3)", "LINESTRING (0 0, 1 1)")]
+    little, big = (
+        shapely.to_wkb(shape, hex=True, include_srid=True, byte_order=order)
+        for shape, order in zip(shapes, (1, 0), strict=True)
+    )
+    path.write_text(f"n,geom\n1,{little}\n2,\\x{big.lower()}\n3,\n4,SRID=3035;POINT (5 6)\n")
+    layer = layers.add("w", Request(href=str(path), wkt="geom"))
+    assert (layer.crs_code, layer.crs_from) == ("EPSG:3035", "SRID 3035 of the geometries")
+    assert [row["geometry"] for row in rows("w", "n")] == [*shapes, None, shapely.Point(5, 6)]
+    table = pa.table({"n": [1, 2], "geom": [little, big]})
+    pq.write_table(table, tmp_path / "shapes.parquet")
+    assert layers.add("p", Request(href=str(tmp_path / "shapes.parquet"), wkt="geom")).crs_code == "EPSG:3035"
+    path.write_text(f"n,geom\n1,{little}\n2,{shapely.Point(1, 2).wkb_hex}\n")
+    with pytest.raises(VectorSourceError, match="SRIDs 0, 3035"):
+        layers.add("m", Request(href=str(path), wkt="geom", crs="EPSG:3035"))
+    path.write_text(f"n,geom\n1,{shapely.Point(1, 2).wkb_hex}\n")
+    with pytest.raises(LayerCrsError, match="states no CRS"):
+        layers.add("m", Request(href=str(path), wkt="geom"))
+    assert layers.add("m", Request(href=str(path), wkt="geom", crs="EPSG:3035")).features == 1
+    for text, told in (("SRID=424242;POINT (1 2)", "SRID 424242"), (little[:-3], "row 1"), (little[:-2], "row 1")):
+        path.write_text(f"n,geom\n1,{text}\n")
+        with pytest.raises((LayerCrsError, VectorSourceError), match=told):
+            layers.add("x", Request(href=str(path), wkt="geom"))
+
+
+@pytest.mark.parametrize("before", ["\n", "\r\n  \r\n", "\ufeff\n"])
+def test_a_header_may_come_after_blank_lines(layers, rows, tmp_path, before):
+    path = tmp_path / "points.csv"
+    path.write_bytes(f'{before}"the\nname",x,y\na,1,2\n'.encode())
+    layer = layers.add("p", Request(href=str(path), x="x", y="y", crs="EPSG:4326"))
+    assert (list(layer.schema), layer.features) == (["the\nname", "x", "y"], 1)
+    path.write_text("\n \n")
+    with pytest.raises(VectorSourceError, match="empty"):
+        layers.add("q", Request(href=str(path), x="x", y="y", crs="EPSG:4326"))
+
+
+def test_a_text_is_appended_in_the_types_of_the_layer(layers, rows, tmp_path):
+    path = tmp_path / "points.csv"
+    asked = {"x": "x", "y": "y", "crs": "EPSG:4326"}
+    path.write_text("id,x,y,code,depth,geometry\n1,1,2,A1,2.5,a\n")
+    layers.add("p", Request(href=str(path), **asked), wishes=Wishes(id="id"))
+    path.write_text("id,x,y,code,depth,geometry\n2,1.5,2,+1.50,,7\n3,1,2,,4,\n")
+    assert layers.append("p", Request(href=str(path), **asked)).added == 2
+    told = [(row["code"], row["depth"], row["geometry_1"]) for row in rows("p", "id")]
+    assert told == [("A1", 2.5, "a"), ("+1.50", None, "7"), (None, 4.0, None)]
+    path.write_text("id,x,y,code,depth,geometry\n4,1,2,,deep,\n")
+    with pytest.raises(VectorSourceError, match=r"column depth is double in the layer.*'deep'"):
+        layers.append("p", Request(href=str(path), **asked))
+
+
+def test_json_is_appended_in_the_types_of_the_layer(layers, rows, tmp_path):
+    path = tmp_path / "points.geojson"
+
+    def written(number, value):
+        feature = {"type": "Feature", "properties": {"id": number, "v": value}, "geometry": None}
+        path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
+        return str(path)
+
+    layers.add("p", written(1, 0.5), wishes=Wishes(id="id"))
+    assert (layers.append("p", written(2, 7)).added, layers.append("p", written(3, None)).added) == (1, 1)
+    assert [row["v"] for row in rows("p", "id")] == [0.5, 7.0, None]
+    with pytest.raises(FeedError, match="column 'v' is string, in the layer double"):
+        layers.append("p", written(4, "x"))

@@ -1,6 +1,7 @@
 """Feeds that are texts of columns: rows in, typed columns and points out, and bad rows told one by one."""
 
 import csv
+import itertools
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -96,8 +97,8 @@ class _Form:
 
     names: tuple[str, ...]
     """Of its columns, in lower case."""
-    header: bool
-    """True where its first line tells them."""
+    skip: int
+    """Lines before the rows: blank ones, and the one that tells the columns where there is one."""
     delimiter: str
     quoted: bool
 
@@ -111,15 +112,17 @@ def _form(path: str, request: Request, table: Table) -> _Form:
     except OSError as error:
         raise FeedError(f"it cannot be read ({error})", where=request.href, remedy="Fetch it again.") from error
     lines = head.decode(errors="replace").removeprefix("\ufeff").splitlines()
-    if not lines:
+    blank = len(list(itertools.takewhile(lambda line: not line.strip(), lines)))
+    if blank == len(lines):
         raise FeedError("it is empty", where=request.href)
-    delimiter = request.delimiter or (table.delimiter if table.delimiter in lines[0] else ",")
+    first = lines[blank]
+    delimiter = request.delimiter or (table.delimiter if table.delimiter in first else ",")
     quoted = table.quoted or delimiter != table.delimiter
-    cells = next(csv.reader(lines[:1], delimiter=delimiter)) if quoted else lines[0].split(delimiter)
+    cells = next(csv.reader([first], delimiter=delimiter)) if quoted else first.split(delimiter)
     names, header = tuple(name.strip().lower() for name in cells), True
     if not set(table.must_have) <= set(names) and len(names) in table.headers:
         names, header = table.headers[len(names)], False
-    return _Form(names=names, header=header, delimiter=delimiter, quoted=quoted)
+    return _Form(names=names, skip=blank + header, delimiter=delimiter, quoted=quoted)
 
 
 def _check_names(names: tuple[str, ...], table: Table, request: Request, feed: str) -> None:
@@ -134,12 +137,12 @@ def _check_names(names: tuple[str, ...], table: Table, request: Request, feed: s
 
 def _rows(path: str, request: Request, form: _Form, rejects: Rejects) -> Iterator[tuple[np.ndarray, pa.RecordBatch]]:
     """Batches of texts with the numbers of their rows; rows of another width are rejected."""
-    names, header = form.names, form.header
+    names = form.names
     broken: list[int] = []
 
     def invalid(row: pv.InvalidRow) -> str:
-        # Without threads, Arrow numbers lines from 1, the header's included.
-        number = int(row.number) - int(header)
+        # Without threads, Arrow numbers lines from 1, those before the rows included.
+        number = int(row.number) - form.skip
         broken.append(number)
         reason = f"number of columns: {row.actual_columns}, not {row.expected_columns}"
         rejects.add(number, reason, row.text)
@@ -150,7 +153,7 @@ def _rows(path: str, request: Request, form: _Form, rejects: Rejects) -> Iterato
         reader = pv.open_csv(
             pa.input_stream(path),
             read_options=pv.ReadOptions(
-                block_size=BLOCK, use_threads=False, skip_rows=int(header),
+                block_size=BLOCK, use_threads=False, skip_rows=form.skip,
                 column_names=[str(place) for place in range(len(names))],
             ),
             parse_options=pv.ParseOptions(

@@ -1,7 +1,8 @@
-"""Texts of columns: CSV and its kin, with points as x and y or geometries as well-known text; gzip is undone."""
+"""Texts of columns, gzipped or not: CSV and its kin, with points as x and y or well-known text or binary."""
 
 import codecs
 import csv
+import io
 import itertools
 from collections.abc import Iterator
 from pathlib import Path
@@ -11,8 +12,8 @@ import pyarrow.compute as pc
 import pyarrow.csv as pv
 
 from jeospark.errors import VectorEncodingError, VectorSourceError
-from jeospark.vector.sources.columns import tidy
-from jeospark.vector.sources.points import MADE, check_columns, with_geometry
+from jeospark.vector.sources.columns import distinct, tidy
+from jeospark.vector.sources.points import MADE, check_columns, srids_of, stated_crs, with_geometry
 from jeospark.vector.sources.request import Opened, Request
 
 BLOCK = 8 << 20
@@ -33,15 +34,19 @@ def open_delimited(request: Request, path: str) -> Opened:
         VectorEncodingError: It is not in the encoding given, UTF-8 by default.
     """
     delimiter = request.delimiter or sniff(path, request)
-    names = _header(request, path, delimiter)
+    names, _ = _header(request, path, delimiter)
     check_columns(request, names)
-    types = _types(request, path, delimiter)
+    types, srids = _survey(request, path, delimiter)
+    # Coordinates of one file may be whole by chance.
+    types |= {name: pa.float64() for name in (request.x, request.y) if name and types.get(name) == pa.int64()}
+    types |= _known_types(request, names)
+    crs, crs_from = stated_crs(srids, request)
 
     def read(_: None) -> Iterator[pa.RecordBatch]:
         row, nothing = 0, pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))
         # The columns of a text without rows are of use too.
         for batch in itertools.chain([nothing], _texts(request, path, delimiter)):
-            typed = [_typed(batch.column(name), types.get(name, pa.string())) for name in names]
+            typed = [_typed(batch.column(name), name, types.get(name, pa.string()), request.href) for name in names]
             made = with_geometry(pa.RecordBatch.from_arrays(typed, names=names), request, row)
             yield tidy(made, MADE, request.href)
             row += batch.num_rows
@@ -49,8 +54,8 @@ def open_delimited(request: Request, path: str) -> Opened:
     return Opened(
         driver="CSV",
         layer=None,
-        crs=None,
-        crs_from="",
+        crs=crs,
+        crs_from=crs_from,
         read=read,
         id=next((name for name in names if name.lower() == "id"), None),
     )
@@ -68,26 +73,27 @@ def sniff(path: str, request: Request) -> str:
     try:
         with pa.input_stream(path) as stream:
             head = bytes(stream.read(1 << 16))
-        line = head.decode(request.encoding or "utf-8", errors="ignore").splitlines()
+        lines = head.decode(request.encoding or "utf-8", errors="ignore").removeprefix("\ufeff").splitlines()
     except LookupError as error:
         raise VectorEncodingError(f"there is no encoding '{request.encoding}'", where=request.href) from error
     except OSError as error:
         raise _damaged(request.href, error) from error
-    if not line:
+    first = next(filter(str.strip, lines), None)
+    if first is None:
         raise VectorSourceError("it is empty", where=request.href)
     if ".tsv" in Path(path).suffixes:
         return "\t"
-    return max(",;\t|", key=line[0].count)
+    return max(",;\t|", key=first.count)
 
 
 def _texts(request: Request, path: str, delimiter: str) -> Iterator[pa.RecordBatch]:
     """The whole table, all columns as text."""
-    header = _header(request, path, delimiter)
+    header, lines = _header(request, path, delimiter)
     try:
         reader = pv.open_csv(
             pa.input_stream(path),
             read_options=pv.ReadOptions(
-                block_size=BLOCK, encoding=request.encoding or "utf8", column_names=header, skip_rows=1
+                block_size=BLOCK, encoding=request.encoding or "utf8", column_names=header, skip_rows=lines
             ),
             parse_options=pv.ParseOptions(delimiter=delimiter, newlines_in_values=True),
             convert_options=pv.ConvertOptions(
@@ -106,13 +112,15 @@ def _texts(request: Request, path: str, delimiter: str) -> Iterator[pa.RecordBat
         raise _damaged(request.href, error) from error
 
 
-def _header(request: Request, path: str, delimiter: str) -> list[str]:
+def _header(request: Request, path: str, delimiter: str) -> tuple[list[str], int]:
+    """Names of the columns, and the lines to the end of the one that tells them."""
     with pa.input_stream(path) as stream:
         head = bytes(stream.read(1 << 16)).decode(request.encoding or "utf-8-sig", errors="replace")
-    names = next(csv.reader(head.removeprefix("\ufeff").splitlines(), delimiter=delimiter))
+    reader = csv.reader(io.StringIO(head.removeprefix("\ufeff"), newline=None), delimiter=delimiter)
+    names = next(row for row in reader if any(map(str.strip, row)))
     if len(set(names)) < len(names):
         raise VectorSourceError("two columns have one name", where=request.href, remedy="Rename one in the file.")
-    return names
+    return names, reader.line_num
 
 
 def _decodes(path: str, encoding: str) -> bool:
@@ -130,11 +138,23 @@ def _decodes(path: str, encoding: str) -> bool:
     return True
 
 
-def _types(request: Request, path: str, delimiter: str) -> dict[str, pa.DataType]:
-    """The type of each column: the first of whole number, number, instant that all its values are; else text."""
+def _known_types(request: Request, names: list[str]) -> dict[str, pa.DataType]:
+    """Types of the columns that a layer has already, under the names of the text."""
+    kept = [name for name in names if name != request.wkt]
+    pairs = zip(kept, distinct(kept), strict=True)
+    return {name: request.types.field(there).type for name, there in pairs if there in request.types.names}
+
+
+def _survey(request: Request, path: str, delimiter: str) -> tuple[dict[str, pa.DataType], set[int]]:
+    """Types of the columns, and SRIDs of the geometries.
+
+    A type is the first of whole number, number, instant that all values of a column are; else text.
+    """
     possible: dict[str, list[pa.DataType]] = {}
     seen: set[str] = set()
+    srids: set[int] = set()
     for batch in _texts(request, path, delimiter):
+        srids |= srids_of(batch.column(request.wkt)) if request.wkt else set()
         for name in batch.schema.names:
             column = _present(batch.column(name).drop_null())
             kinds = possible.setdefault(name, list(_KINDS))
@@ -142,7 +162,7 @@ def _types(request: Request, path: str, delimiter: str) -> dict[str, pa.DataType
                 seen.add(name)
                 possible[name] = [kind for kind in kinds if _fits(column, kind)]
     text = pa.string()
-    return {name: (kinds[0] if kinds and name in seen else text) for name, kinds in possible.items()}
+    return {name: (kinds[0] if kinds and name in seen else text) for name, kinds in possible.items()}, srids
 
 
 def _fits(column: pa.Array, kind: pa.DataType) -> bool:
@@ -164,12 +184,19 @@ def _present(column: pa.Array) -> pa.Array:
     return column.filter(pc.invert(pc.is_in(column, _ABSENT)))
 
 
-def _typed(column: pa.Array, kind: pa.DataType) -> pa.Array:
+def _typed(column: pa.Array, name: str, kind: pa.DataType, where: str) -> pa.Array:
     if kind == column.type:
         return column
     known = pc.if_else(pc.is_in(column, _ABSENT), pa.scalar(None, pa.string()), column)
     plain = pc.replace_substring_regex(known, r"^\+", "") if pa.types.is_integer(kind) else known
-    return plain.cast(kind)
+    try:
+        return plain.cast(kind)
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
+        raise VectorSourceError(
+            f"column {name} is {kind} in the layer, which a value here is not ({error})",
+            where=where,
+            remedy="Correct the file, or add it as a layer of its own.",
+        ) from error
 
 
 def _encoding(request: Request, error: Exception) -> VectorEncodingError:

@@ -17,7 +17,7 @@ from pyproj import CRS
 from jeospark.errors import LayerCrsError, VectorSourceError
 from jeospark.vector.crs import CRS84, parse_crs, same_crs
 from jeospark.vector.sources.columns import tidy
-from jeospark.vector.sources.points import MADE, check_columns, has_columns, with_geometry
+from jeospark.vector.sources.points import MADE, check_columns, has_columns, srids_of, stated_crs, with_geometry
 from jeospark.vector.sources.request import Opened, Request
 
 BATCH = 1 << 16
@@ -59,12 +59,15 @@ def open_parquet(request: Request, path: str) -> Opened:
         schema, column, rows = first.schema_arrow, _chosen(first, request), 0
     if column is None:
         check_columns(request, schema.names)
-    pieces = []
+    pieces, srids = [], set[int]()
     for each in files:
         with _file(each, request.href) as file:
+            srids |= _text_srids(file, request) if column is None else set()
             _check_alike(_chosen(file, request), column, f"{request.href}: {Path(each).name}")
             rows += file.metadata.num_rows
             pieces += [(each, group) for group in range(max(file.num_row_groups, 1))]
+
+    crs, crs_from = stated_crs(srids, request) if column is None else (column.crs, column.crs_from)
 
     def read(piece: tuple[str, int]) -> Iterator[pa.RecordBatch]:
         return _batches(piece, request, column)
@@ -72,8 +75,8 @@ def open_parquet(request: Request, path: str) -> Opened:
     return Opened(
         driver="Parquet",
         layer=None,
-        crs=column.crs if column else None,
-        crs_from=column.crs_from if column else "",
+        crs=crs,
+        crs_from=crs_from,
         read=read,
         pieces=tuple(pieces),
         features=rows,
@@ -82,6 +85,17 @@ def open_parquet(request: Request, path: str) -> Opened:
         # A folder's files each speak of themselves only.
         extent=column.extent if column and len(files) == 1 else None,
     )
+
+
+def _text_srids(file: pq.ParquetFile, request: Request) -> set[int]:
+    """SRIDs that geometries in a column of texts state."""
+    if request.wkt is None or not _is_text(file.schema_arrow.field(request.wkt).type):
+        return set()
+    return set[int]().union(*(srids_of(batch.column(0)) for batch in file.iter_batches(BATCH, columns=[request.wkt])))
+
+
+def _is_text(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def parquet_files(place: Path) -> list[Path]:

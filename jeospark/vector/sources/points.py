@@ -1,4 +1,4 @@
-"""Geometries made of columns: x and y, or well-known text."""
+"""Geometries made of columns: x and y, or well-known text or binary, as PostGIS exports them too."""
 
 from typing import Any
 
@@ -7,12 +7,21 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import shapely
+from pyproj import CRS
 
 from jeospark.errors import VectorSourceError
+from jeospark.vector.crs import srid_crs
 from jeospark.vector.sources.request import Request
 
 MADE = "\0geometry"
 """Name of the column of geometries that are made of others: no text has such a column, and many have one `geometry`."""
+_HEX = r"^(\\x)?0[01][0-9A-Fa-f]{8,}$"
+"""Well-known binary in hexadecimal digits, as PostGIS prints geometries, and bytes."""
+_SRID = (
+    r"^(?:\\x)?01.{6}[2367ABEFabef].(?P<little>[0-9A-Fa-f]{8})|^(?:\\x)?00[2367ABEFabef].{7}(?P<big>[0-9A-Fa-f]{8})"
+    r"|^SRID=(?P<text>\d+);"
+)
+"""Where EWKB, whose type has the bit 0x20000000 then, and EWKT have the SRID."""
 _POINT = np.dtype([("order", "u1"), ("type", "<u4"), ("x", "<f8"), ("y", "<f8")])
 
 
@@ -63,7 +72,7 @@ def with_geometry(batch: pa.RecordBatch, request: Request, row: int) -> pa.Recor
         VectorSourceError: A value is no number, or no well-known text.
     """
     if request.wkt:
-        shapes = wkt_wkb(batch.column(request.wkt), request.href, row)
+        shapes = text_wkb(batch.column(request.wkt), request.href, row)
         rest = batch.drop_columns([request.wkt])
     else:
         x, y = (_numbers(batch.column(name), name, request.href, row) for name in (request.x, request.y))
@@ -71,14 +80,60 @@ def with_geometry(batch: pa.RecordBatch, request: Request, row: int) -> pa.Recor
     return rest.append_column(MADE, shapes)
 
 
-def wkt_wkb(column: pa.Array, where: str, row: int) -> pa.BinaryArray:
-    """Well-known text as WKB.
+def srids_of(column: pa.Array) -> set[int]:
+    """SRIDs that EWKB in hexadecimal digits and EWKT state; 0 for a geometry that states none."""
+    texts = column.cast(pa.string()).filter(pc.greater(pc.utf8_length(column), 0))
+    found = pc.extract_regex(texts, _SRID)
+    silent = {0} if found.null_count else set()
+    little, big, text = (
+        [value for value in pc.unique(pc.struct_field(found, name)).to_pylist() if value]
+        for name in ("little", "big", "text")
+    )
+    turned = (int.from_bytes(bytes.fromhex(value), "little") for value in little)
+    return silent | set(turned) | {int(value, 16) for value in big} | set(map(int, text))
+
+
+def stated_crs(srids: set[int], request: Request) -> tuple[CRS | None, str]:
+    """The CRS that the SRIDs of all geometries name, and why; None where they name none, or the request does.
 
     Raises:
-        VectorSourceError: A value is no well-known text.
+        VectorSourceError: They are several.
+        LayerCrsError: It is the code of none.
     """
-    texts = column.cast(pa.string()).to_numpy(zero_copy_only=False)
-    texts = np.where(texts == "", None, texts)
+    if len(srids) > 1:
+        raise VectorSourceError(
+            f"its geometries have the SRIDs {', '.join(map(str, sorted(srids)))}",
+            where=request.href,
+            remedy="Make a file of those of each SRID (0: those that state none).",
+        )
+    number = next(iter(srids), 0)
+    if number == 0 or request.crs:
+        return None, ""
+    return srid_crs(number, request.href), f"SRID {number} of the geometries"
+
+
+def text_wkb(column: pa.Array, where: str, row: int) -> pa.BinaryArray:
+    """Well-known text, or well-known binary in hexadecimal digits, as WKB; with or without an SRID before it.
+
+    Raises:
+        VectorSourceError: A value is neither.
+    """
+    plain = column.cast(pa.string())
+    coded = pc.match_substring_regex(plain, _HEX).fill_null(fill_value=False).to_numpy(zero_copy_only=False)
+    texts = pc.replace_substring_regex(plain, r"^SRID=\d+;|^\\x", "").to_numpy(zero_copy_only=False)
+    shapes = np.full(len(texts), None, dtype=object)
+    for at in np.flatnonzero(coded).tolist():
+        if len(texts[at]) % 2:
+            raise _bad_value(1, texts[at], "well-known binary", where, row + at)
+        shapes[at] = bytes.fromhex(texts[at])
+    texts[coded] = None
+    shapes[~coded] = _parsed(texts, where, row)[~coded]
+    return pa.array(shapes, pa.binary())
+
+
+def _parsed(texts: npt.NDArray[np.object_], where: str, row: int) -> npt.NDArray[np.object_]:
+    texts = texts.copy()
+    texts[texts == ""] = None
     try:
         shapes = shapely.from_wkt(texts, on_invalid="ignore")
     except NotImplementedError as error:
@@ -90,7 +145,8 @@ def wkt_wkb(column: pa.Array, where: str, row: int) -> pa.BinaryArray:
     bad = np.flatnonzero(shapely.is_missing(shapes) & (texts != None))  # noqa: E711 (elementwise)
     if bad.size:
         raise _bad_value(bad.size, texts[bad[0]], "well-known text", where, row + int(bad[0]))
-    return pa.array(shapely.to_wkb(shapes, output_dimension=4, flavor="iso"), pa.binary())
+    made: npt.NDArray[np.object_] = shapely.to_wkb(shapes, output_dimension=4, flavor="iso")
+    return made
 
 
 def _numbers(column: pa.Array, name: str | None, where: str, row: int) -> npt.NDArray[np.float64]:

@@ -33,11 +33,13 @@ class Request:
     y: str | None = None
     """Column of the second coordinate (latitude)."""
     wkt: str | None = None
-    """Column of well-known text."""
+    """Column of well-known text, or of well-known binary in hexadecimal digits."""
     geometry: str | None = None
     """Which geometry column, where there are several."""
     delimiter: str | None = None
     """Between the columns of a text; told from the file's name and first line where None."""
+    types: pa.Schema = field(default_factory=lambda: pa.schema([]))
+    """Of the columns that a layer has already: what a text's values are read as."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
