@@ -1,6 +1,7 @@
 """Feeds: typed, told apart by id, appended once, and rejects with reasons."""
 
 import csv
+import gzip
 import io
 import json
 from datetime import UTC, date, datetime
@@ -15,6 +16,7 @@ from jeospark.vector.building import Wishes
 from jeospark.vector.feeds import values
 from jeospark.vector.feeds.gdelt import EVENTS
 from jeospark.vector.feeds.lpis import PROFILES, compare, hectares
+from jeospark.vector.sources.request import Request
 
 
 @pytest.fixture
@@ -51,6 +53,10 @@ def rejects(layers):
         ("day", "2016-03-12T00:00:00.000000000", date(2016, 3, 12)),
         ("instant", "20170701234501", datetime(2017, 7, 1, 23, 45, 1, tzinfo=UTC)),
         ("instant", "2022-01-03T00:00:03", datetime(2022, 1, 3, 0, 0, 3, tzinfo=UTC)),
+        ("instant", "2022-01-03T00:00:03.25+02:00", datetime(2022, 1, 2, 22, 0, 3, 250_000, tzinfo=UTC)),
+        ("instant", "2022-01-03 19:00:03-0500", datetime(2022, 1, 4, 0, 0, 3, tzinfo=UTC)),
+        ("instant", "2022-01-03 00:00 UTC", datetime(2022, 1, 3, tzinfo=UTC)),
+        ("instant", "2022-01-03T00:00:03+24:00", None),
         ("instant", "20170229", None),
         ("instant", "2017", None),
         ("whole", "12.0", 12),
@@ -204,8 +210,21 @@ def test_an_event_that_comes_again_replaces_the_old_one(layers, rows, rejects, f
         feed("eonet", "{", ".json")
 
 
-def test_a_byte_order_mark_before_events_is_none_of_them(feed):
-    assert feed("eonet", "\ufeff" + eonet(("E1", "a", "2021-04-16T16:31:00Z")), ".json").features == 1
+@pytest.mark.parametrize("kind", ["utf-8-sig", "utf-16", "gzip"])
+def test_events_may_be_marked_wide_or_packed(feed, kind):
+    text = eonet(("E1", "a", "2021-04-16T16:31:00Z"))
+    packed = gzip.compress(text.encode()) if kind == "gzip" else text.encode(kind)
+    assert feed("eonet", packed, ".json.gz" if kind == "gzip" else ".json").features == 1
+
+
+def test_events_of_numbered_categories_are_kept_and_those_off_the_globe_are_not(rows, rejects, feed):
+    text = eonet(("E1", "a", "2021-04-16T16:31:00Z")).replace('"wildfires"', "8")
+    layer = feed("eonet", text)
+    assert (layer.features, rows("eonet", "id")[0]["categories"]) == (1, ["8"])
+    done = feed("eonet", text.replace("[1, 2]", "[2, 91]"))
+    assert (done.rejected, "off the globe" in rejects("eonet")[0]["reason"]) == (1, True)
+    done = feed("eonet", eonet(("E2", "a", "0001-01-01T00:00:00+05:00")))
+    assert (done.added, done.rejected) == (0, 1)
 
 
 def test_gdacs_alerts(rows, feed):
@@ -251,6 +270,22 @@ def test_a_place_in_the_news_can_do_without_its_count(rows, feed):
     layer = feed("emm", EMM.replace('count="2"', 'count="1.5"').replace('score="0.5"', 'score="high"'), ".rss")
     assert [(row["count"], row["score"]) for row in rows("emm", "id")] == [(None, None), (1, None)]
     assert layer.notes == ("1 values are null: count is not a whole number", "1 values are null: score is not a number")
+
+
+def test_news_may_be_packed_undated_or_in_an_encoding_that_nobody_knows(rows, feed):
+    text = EMM.replace("Mon, 03 Jan 2022 10:00:00 +0100", "0001-01-01T00:00:00+05:00")
+    assert feed("emm", gzip.compress(text.encode()), ".rss.gz").features == 2
+    assert rows("emm", "id")[0]["published"] is None
+    with pytest.raises(FeedError, match="unknown encoding"):
+        feed("emm", EMM.replace("UTF-8", "klingon"), ".rss")
+
+
+def test_a_table_of_a_feed_may_be_in_another_encoding_or_have_no_rows(layers, rows, feed, tmp_path):
+    path = tmp_path / "ships.csv"
+    path.write_bytes((AIS + SHIP.format(second=1, sog=1).replace("A, B", "Å")).encode("latin-1"))
+    assert feed("ais", AIS.strip()).features == 0
+    assert layers.append("ais", Request(href=str(path), encoding="latin-1")).added == 1
+    assert rows("ais", "id")[0]["vessel_name"] == "Å"
 
 
 def test_parcels_of_two_countries_in_one_layer(layers, write, rows):

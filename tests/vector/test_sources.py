@@ -392,3 +392,72 @@ def test_json_is_appended_in_the_types_of_the_layer(layers, rows, tmp_path):
     assert [row["v"] for row in rows("p", "id")] == [0.5, 7.0, None]
     with pytest.raises(FeedError, match="column 'v' is string, in the layer double"):
         layers.append("p", written(4, "x"))
+
+
+def read_text(layers, rows, tmp_path, text, **asked):
+    path = tmp_path / f"text-{len(layers.names())}.csv"
+    path.write_bytes(text if isinstance(text, bytes) else text.encode())
+    name = f"t{len(layers.names())}"
+    layer = layers.add(name, Request(href=str(path), **{"x": "x", "y": "y", "crs": "EPSG:4326", **asked}))
+    return layer, rows(name, "x") if layer.features < 2 else None
+
+
+def test_long_numbers_are_kept_as_they_are(layers, rows, tmp_path):
+    layer, (row,) = read_text(layers, rows, tmp_path, "a,b,c,x,y\n9223372036854775807,18446744073709551615,1e9,1,2\n")
+    assert (layer.schema["a"], layer.schema["b"], layer.schema["c"]) == ("int64", "string", "double")
+    assert (row["a"], row["b"]) == (9223372036854775807, "18446744073709551615")
+
+
+def test_coordinates_are_numbers_whatever_is_there(layers, rows, tmp_path):
+    layer, _ = read_text(layers, rows, tmp_path, "n,x,y\n1,,\n")
+    assert (layer.schema["x"], layer.null_geometries) == ("double", 1)
+    layer, _ = read_text(layers, rows, tmp_path, "n,x,y\n1,NaN,NA\nNaN,1,2\n")
+    assert (layer.schema["n"], layer.schema["y"], layer.null_geometries) == ("int64", "double", 1)
+    layer, found = read_text(layers, rows, tmp_path, "n,x,y")
+    assert (list(layer.schema), found) == (["n", "x", "y"], [])
+
+
+def test_a_text_in_another_encoding_is_told_by_its_header(layers, rows, tmp_path):
+    text = "n,x,y\n\u0141,1,2\n".encode("utf-16")
+    with pytest.raises(VectorEncodingError, match="not UTF-8"):
+        read_text(layers, rows, tmp_path, text)
+    assert read_text(layers, rows, tmp_path, text, encoding="utf-16")[1][0]["n"] == "\u0141"
+
+
+def test_what_cannot_be_asked_of_a_source_is_named(layers, tmp_path):
+    with pytest.raises(VectorSourceError, match="'::' is not one character"):
+        Request(href="a.csv", delimiter="::")
+    with pytest.raises(VectorEncodingError, match="no encoding 'klingon'"):
+        Request(href="a.csv", encoding="klingon")
+    with pytest.raises(VectorSourceError, match="only files of this machine"):
+        layers.add("p", "https://x.example/a.geojson")
+
+
+def test_names_of_columns_in_another_encoding_are_told(layers, write, tmp_path):
+    path = write("a.shp", TRIANGLES[:1], kind="Polygon", columns={"näme": ["x"]}, encoding="cp1252")
+    tmp_path.joinpath("a.cpg").write_text("UTF-8")
+    with pytest.raises(VectorEncodingError, match="--encoding"):
+        layers.add("p", path)
+    assert "näme" in layers.add("p", Request(href=path, encoding="cp1252")).schema
+
+
+def test_a_sequence_after_a_byte_order_mark_is_not_its_first_feature(layers, tmp_path):
+    feature = json.dumps({"type": "Feature", "properties": {}, "geometry": {"type": "Point", "coordinates": [1, 2]}})
+    path = tmp_path / "a.geojsonl"
+    path.write_text(f"\ufeff{feature}\n{feature}\n")
+    with pytest.raises(VectorSourceError, match="first three bytes"):
+        layers.add("p", str(path))
+    path.write_text(f"\ufeff{feature}\n")
+    assert layers.add("p", str(path)).features == 1
+
+
+def test_instants_of_any_zone_are_of_one_type(layers, tmp_path):
+    path = tmp_path / "a.geojson"
+
+    def written(number, moment):
+        properties = {"id": number, "t": f"2020-01-01T00:00:00{moment}"}
+        path.write_text(json.dumps({"type": "Feature", "properties": properties, "geometry": None}))
+        return str(path)
+
+    assert layers.add("p", written(1, "+02:00"), wishes=Wishes(id="id")).schema["t"] == "timestamp[us, tz=UTC]"
+    assert layers.append("p", written(2, "Z")).added == 1

@@ -34,7 +34,11 @@ def _bad_ship(values: dict[str, pa.Array]) -> Iterator[tuple[Mask, str]]:
     number = values["mmsi"].fill_null(0).to_numpy(zero_copy_only=False)
     yield (number < 1_000_000) | (number > 999_999_999), "mmsi is not one of a ship"
     seconds = (
-        values["time"].cast(pa.timestamp("s", tz="UTC")).cast(pa.int64()).fill_null(0).to_numpy(zero_copy_only=False)
+        values["time"]
+        .cast(pa.timestamp("s", tz="UTC"), safe=False)
+        .cast(pa.int64())
+        .fill_null(0)
+        .to_numpy(zero_copy_only=False)
     )
     yield (seconds < 0) | (seconds >= 1 << 32), "time is not between 1970 and 2106"
 

@@ -66,14 +66,15 @@ def _open(request: Request, path: str, rejects: Rejects) -> Opened:
 def _items(path: str, request: Request) -> Iterator[ET.Element]:
     root = None
     try:
-        for event, element in ET.iterparse(path, events=("start", "end")):  # noqa: S314 (expat limits expansion)
-            root = element if root is None else root
-            if event == "end" and _name(element) == "item":
-                yield element
-    except ET.ParseError as error:
+        with pa.input_stream(path) as stream:
+            for event, element in ET.iterparse(stream, ("start", "end")):  # noqa: S314 (expat limits expansion)
+                root = element if root is None else root
+                if event == "end" and _name(element) == "item":
+                    yield element
+    except (ET.ParseError, LookupError) as error:
         raise FeedError(f"it is no whole RSS ({error})", where=request.href, remedy="Fetch it again.") from error
     except OSError as error:
-        raise FeedError(f"it cannot be read ({error.strerror})", where=request.href) from error
+        raise FeedError(f"it cannot be read ({error})", where=request.href) from error
     if root is None or _name(root) not in {"rss", "RDF", "feed"}:
         raise FeedError("it is no RSS", where=request.href)
 
@@ -145,14 +146,13 @@ def _optional(given: dict[str, str], name: str, kind: str, rejects: Rejects) -> 
 def _moment(text: str | None) -> datetime | None:
     if not text:
         return None
-    try:
-        moment = parsedate_to_datetime(text)
-    except ValueError:
+    for parse in (parsedate_to_datetime, datetime.fromisoformat):
         try:
-            moment = datetime.fromisoformat(text)
-        except ValueError:
-            return None
-    return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+            moment = parse(text)
+            return moment.astimezone(UTC) if moment.tzinfo else moment.replace(tzinfo=UTC)
+        except (ValueError, OverflowError):
+            continue
+    return None
 
 
 def _source(children: list[ET.Element]) -> str | None:

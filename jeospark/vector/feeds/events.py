@@ -3,7 +3,6 @@
 import json
 from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -71,8 +70,8 @@ def _eonet(properties: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "closed": _moment(properties.get("closed")),
         "magnitude": properties.get("magnitudeValue"),
         "magnitude_unit": properties.get("magnitudeUnit"),
-        "categories": [category["id"] for category in properties.get("categories") or ()],
-        "sources": [source["id"] for source in properties.get("sources") or ()],
+        "categories": [str(category["id"]) for category in properties.get("categories") or ()],
+        "sources": [str(source["id"]) for source in properties.get("sources") or ()],
     }
 
 
@@ -94,6 +93,15 @@ def _gdacs(properties: Mapping[str, Any], kind: str) -> dict[str, Any]:
         "iso3": properties.get("iso3"),
         "source": properties.get("source"),
     }
+
+
+def _check_place(shape: shapely.Geometry | None) -> None:
+    if shape is None or shape.is_empty:
+        return
+    west, south, east, north = shape.bounds
+    # An area over the antimeridian may go on beyond it.
+    if not (-360 <= west <= east <= 360 and -90 <= south <= north <= 90):
+        raise ValueError(f"longitudes {west} to {east}, latitudes {south} to {north} are off the globe")
 
 
 def _text(properties: Mapping[str, Any], name: str) -> str:
@@ -126,10 +134,12 @@ def _feed(name: str, title: str, schema: pa.Schema, row: Row) -> Feed:
 
 def _document(path: str, request: Request, name: str) -> list[Any]:
     try:
-        document = json.loads(Path(path).read_text(encoding="utf-8-sig"))
+        with pa.input_stream(path) as stream:
+            # Given bytes, the parser tells UTF-8 with and without a mark from UTF-16.
+            document = json.loads(bytes(stream.read()))
         features = document["features"]
     except OSError as error:
-        raise FeedError(f"it cannot be read ({error.strerror})", where=request.href) from error
+        raise FeedError(f"it cannot be read ({error})", where=request.href) from error
     except (ValueError, KeyError, TypeError) as error:
         raise FeedError(
             f"it is no GeoJSON of {name} ({error})", where=request.href, remedy="Fetch it again."
@@ -144,6 +154,7 @@ def _batch(features: list[Any], first: int, schema: pa.Schema, row: Row, rejects
     for number, feature in enumerate(features, first + 1):
         try:
             shape = shapely.geometry.shape(feature["geometry"]) if feature.get("geometry") else None
+            _check_place(shape)
             made = row(feature["properties"], shape.geom_type if shape else "none")
             pa.RecordBatch.from_pylist([made], schema)
         except (
@@ -151,6 +162,7 @@ def _batch(features: list[Any], first: int, schema: pa.Schema, row: Row, rejects
             TypeError,
             KeyError,
             AttributeError,
+            OverflowError,
             shapely.errors.ShapelyError,
             pa.ArrowException,
         ) as error:

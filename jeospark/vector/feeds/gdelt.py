@@ -82,7 +82,8 @@ def _mention_id(values: dict[str, pa.Array]) -> dict[str, pa.Array]:
     offsets = [f"{of}CharOffset" for of in ("Actor1", "Actor2", "Action")]
     names = ("GLOBALEVENTID", "MentionIdentifier", "SentenceID", *offsets)
     event, *rest = (values[name].cast(pa.string()).fill_null("") for name in names)
-    moment = pc.strftime(values["MentionTimeDate"].cast(pa.timestamp("s", tz="UTC")), format="%Y%m%d%H%M%S")
+    seconds = values["MentionTimeDate"].cast(pa.timestamp("s", tz="UTC"), safe=False)
+    moment = pc.strftime(seconds, format="%Y%m%d%H%M%S")
     return {"id": pc.binary_join_element_wise(event, moment, *rest, "|")}
 
 

@@ -99,6 +99,8 @@ class _Form:
     """Of its columns, in lower case."""
     skip: int
     """Lines before the rows: blank ones, and the one that tells the columns where there is one."""
+    empty: bool
+    """True where nothing comes after these."""
     delimiter: str
     quoted: bool
 
@@ -111,7 +113,7 @@ def _form(path: str, request: Request, table: Table) -> _Form:
             head = bytes(stream.read(1 << 20))
     except OSError as error:
         raise FeedError(f"it cannot be read ({error})", where=request.href, remedy="Fetch it again.") from error
-    lines = head.decode(errors="replace").removeprefix("\ufeff").splitlines()
+    lines = head.decode(request.encoding or "utf-8", errors="replace").removeprefix("\ufeff").splitlines()
     blank = len(list(itertools.takewhile(lambda line: not line.strip(), lines)))
     if blank == len(lines):
         raise FeedError("it is empty", where=request.href)
@@ -122,7 +124,8 @@ def _form(path: str, request: Request, table: Table) -> _Form:
     names, header = tuple(name.strip().lower() for name in cells), True
     if not set(table.must_have) <= set(names) and len(names) in table.headers:
         names, header = table.headers[len(names)], False
-    return _Form(names=names, skip=blank + header, delimiter=delimiter, quoted=quoted)
+    skip = blank + header
+    return _Form(names=names, skip=skip, empty=len(lines) == skip, delimiter=delimiter, quoted=quoted)
 
 
 def _check_names(names: tuple[str, ...], table: Table, request: Request, feed: str) -> None:
@@ -139,6 +142,9 @@ def _rows(path: str, request: Request, form: _Form, rejects: Rejects) -> Iterato
     """Batches of texts with the numbers of their rows; rows of another width are rejected."""
     names = form.names
     broken: list[int] = []
+    if form.empty:
+        # Arrow takes a header that no line ends for half a file.
+        return
 
     def invalid(row: pv.InvalidRow) -> str:
         # Without threads, Arrow numbers lines from 1, those before the rows included.
@@ -153,7 +159,7 @@ def _rows(path: str, request: Request, form: _Form, rejects: Rejects) -> Iterato
         reader = pv.open_csv(
             pa.input_stream(path),
             read_options=pv.ReadOptions(
-                block_size=BLOCK, use_threads=False, skip_rows=form.skip,
+                block_size=BLOCK, use_threads=False, skip_rows=form.skip, encoding=request.encoding or "utf8",
                 column_names=[str(place) for place in range(len(names))],
             ),
             parse_options=pv.ParseOptions(
@@ -170,6 +176,8 @@ def _rows(path: str, request: Request, form: _Form, rejects: Rejects) -> Iterato
             numbers = np.setdiff1d(numbers, np.array(broken, numbers.dtype))[: batch.num_rows]
             last = int(numbers[-1]) if batch.num_rows else last
             yield _decoded(numbers, batch, rejects)
+    except UnicodeDecodeError as error:
+        raise FeedError(f"it is not {request.encoding} ({error})", where=request.href) from error
     except (pa.ArrowInvalid, OSError) as error:
         raise FeedError(
             f"it is no table of columns, or cut short ({' '.join(str(error).split())[:200]})", where=request.href

@@ -12,7 +12,10 @@ Mask = npt.NDArray[np.bool_]
 Parsed = tuple[pa.Array, Mask]
 """Values, null where the text is empty or bad; and True where it is bad."""
 
-_TIME = r"(?:[T ]?(?P<H>\d{2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:\.\d+)?)?)?(?:Z|\+00:?00)?$"
+_TIME = (
+    r"(?:[T ]?(?P<H>\d{2}):?(?P<M>\d{2})(?::?(?P<S>\d{2})(?:\.(?P<f>\d{1,6})\d*)?)?"
+    r"(?: ?(?P<sign>[+-])(?P<eH>\d{2})(?::?(?P<eM>\d{2}))?)?)?(?: ?(?:Z|UTC))?$"
+)
 _COMPACT = r"^(?P<y>\d{4})(?P<m>\d{2})(?P<d>\d{2})" + _TIME
 _DASHED = r"^(?P<y>\d{4})-(?P<m>\d{1,2})-(?P<d>\d{1,2})" + _TIME
 _AMERICAN = r"^(?P<m>\d{1,2})/(?P<d>\d{1,2})/(?P<y>\d{4})" + _TIME
@@ -39,7 +42,7 @@ def real(column: pa.Array) -> Parsed:
 
 
 def instant(column: pa.Array) -> Parsed:
-    """Instants in UTC, from `YYYYMMDD[hhmmss]` or ISO 8601 without an offset."""
+    """Instants in UTC, from `YYYYMMDD[hhmmss]` or ISO 8601, with an offset where it is not UTC."""
     values, _ = texts(column)
     dashed = pc.match_substring(values, "-").fill_null(fill_value=False)
     compact, bad_compact = moments(pc.if_else(dashed, pa.scalar(None, pa.string()), values), _COMPACT)
@@ -63,17 +66,23 @@ def american_day(column: pa.Array) -> Parsed:
 
 
 def moments(values: pa.Array, pattern: str) -> Parsed:
-    """Instants in UTC, from texts with the groups y, m, d and, where there is a time, H, M, S.
+    """Instants in UTC, from texts with the groups y, m, d and, where there is a time, those of `_TIME`.
 
     A day that its month does not have is bad.
     """
     found = pc.extract_regex(values, pattern)
     year, month, date, hour, minute, second = (_group(found, name, 1 if name in "md" else 0) for name in "ymdHMS")
+    east_hour, east_minute = _group(found, "eH", 0), _group(found, "eM", 0)
+    ahead = np.where(pc.equal(pc.struct_field(found, "sign"), "-").fill_null(fill_value=False), -1, 1)
+    parts = pc.utf8_rpad(pc.struct_field(found, "f"), 6, "0").cast(pa.int64()).fill_null(0)
     months = (year - 1970).astype("datetime64[Y]").astype("datetime64[M]") + (month - 1)
     days = months.astype("datetime64[D]") + (date - 1)
     good = (month >= 1) & (month <= 12) & (date >= 1) & (days.astype("datetime64[M]") == months)
     good &= (hour < 24) & (minute < 60) & (second < 61) & found.is_valid().to_numpy(zero_copy_only=False)
-    moment = days.astype("datetime64[us]") + ((hour * 60 + minute) * 60 + second).astype("timedelta64[s]")
+    good &= (east_hour < 24) & (east_minute < 60)
+    minutes = hour * 60 + minute - ahead * (east_hour * 60 + east_minute)
+    moment = days.astype("datetime64[us]") + (minutes * 60 + second).astype("timedelta64[s]")
+    moment += parts.to_numpy(zero_copy_only=False).astype("timedelta64[us]")
     result = pa.array(moment, pa.timestamp("us"), mask=~good).cast(pa.timestamp("us", tz="UTC"))
     return result, ~good & values.is_valid().to_numpy(zero_copy_only=False)
 

@@ -26,7 +26,8 @@ def plain_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911 (a table of c
     if pa.types.is_float16(kind):
         return pa.float32()
     if pa.types.is_timestamp(kind):
-        return pa.timestamp("us", tz=kind.tz)
+        # An instant is the same in any zone; Parquet keeps no other than UTC.
+        return pa.timestamp("us", tz="UTC" if kind.tz else None)
     if pa.types.is_date64(kind):
         return pa.date32()
     if pa.types.is_large_list(kind) or pa.types.is_list(kind):

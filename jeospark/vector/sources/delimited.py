@@ -18,10 +18,12 @@ from jeospark.vector.sources.request import Opened, Request
 
 BLOCK = 8 << 20
 """Bytes of text that are parsed at a time."""
-_WHOLE = r"^[+-]?(0|[1-9]\d{0,17})$"
+_WHOLE = r"^[+-]?(0|[1-9]\d{0,18})$"
+_LONG = r"^[+-]?\d{17,}$"
+"""Whole numbers that a number of 64 bits with a point may not hold, as ids are."""
 _REAL = r"^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$"
 _LEADING_ZERO = r"^[+-]?0\d"
-_ABSENT = pa.array(["NA", "N/A"])
+_ABSENT = pa.array(["NA", "N/A", "NaN", "nan"])
 """No value in a column of numbers or instants; a text like any other else."""
 _KINDS = (pa.int64(), pa.float64(), pa.timestamp("us"), pa.timestamp("us", tz="UTC"))
 
@@ -34,11 +36,9 @@ def open_delimited(request: Request, path: str) -> Opened:
         VectorEncodingError: It is not in the encoding given, UTF-8 by default.
     """
     delimiter = request.delimiter or sniff(path, request)
-    names, _ = _header(request, path, delimiter)
+    names, *_ = _header(request, path, delimiter)
     check_columns(request, names)
-    types, srids = _survey(request, path, delimiter)
-    # Coordinates of one file may be whole by chance.
-    types |= {name: pa.float64() for name in (request.x, request.y) if name and types.get(name) == pa.int64()}
+    types, srids = _survey(request, path, delimiter, names)
     types |= _known_types(request, names)
     crs, crs_from = stated_crs(srids, request)
 
@@ -74,8 +74,6 @@ def sniff(path: str, request: Request) -> str:
         with pa.input_stream(path) as stream:
             head = bytes(stream.read(1 << 16))
         lines = head.decode(request.encoding or "utf-8", errors="ignore").removeprefix("\ufeff").splitlines()
-    except LookupError as error:
-        raise VectorEncodingError(f"there is no encoding '{request.encoding}'", where=request.href) from error
     except OSError as error:
         raise _damaged(request.href, error) from error
     first = next(filter(str.strip, lines), None)
@@ -88,7 +86,10 @@ def sniff(path: str, request: Request) -> str:
 
 def _texts(request: Request, path: str, delimiter: str) -> Iterator[pa.RecordBatch]:
     """The whole table, all columns as text."""
-    header, lines = _header(request, path, delimiter)
+    header, lines, more = _header(request, path, delimiter)
+    if not more:
+        # Arrow takes a header that no line ends for half a file.
+        return
     try:
         reader = pv.open_csv(
             pa.input_stream(path),
@@ -107,35 +108,40 @@ def _texts(request: Request, path: str, delimiter: str) -> Iterator[pa.RecordBat
         raise _encoding(request, error) from error
     except (pa.ArrowInvalid, OSError) as error:
         # Arrow tells bad bytes and bad tables in one class; the bytes can be asked themselves.
-        if not _decodes(path, request.encoding or "utf-8"):
-            raise _encoding(request, error) from error
+        _check_encoding(request, path)
         raise _damaged(request.href, error) from error
 
 
-def _header(request: Request, path: str, delimiter: str) -> tuple[list[str], int]:
-    """Names of the columns, and the lines to the end of the one that tells them."""
+def _header(request: Request, path: str, delimiter: str) -> tuple[list[str], int, bool]:
+    """Names of the columns, the lines to the end of the one that tells them, and True where something follows."""
     with pa.input_stream(path) as stream:
         head = bytes(stream.read(1 << 16)).decode(request.encoding or "utf-8-sig", errors="replace")
     reader = csv.reader(io.StringIO(head.removeprefix("\ufeff"), newline=None), delimiter=delimiter)
     names = next(row for row in reader if any(map(str.strip, row)))
+    if any("\ufffd" in name for name in names):
+        _check_encoding(request, path)
     if len(set(names)) < len(names):
         raise VectorSourceError("two columns have one name", where=request.href, remedy="Rename one in the file.")
-    return names, reader.line_num
+    return names, reader.line_num, next(reader, None) is not None
 
 
-def _decodes(path: str, encoding: str) -> bool:
+def _check_encoding(request: Request, path: str) -> None:
+    """Make sure that a text is in its encoding, as far as it can be read.
+
+    Raises:
+        VectorEncodingError: It is not.
+    """
     # It remembers a character that is cut at the end of a block.
-    decoder = codecs.getincrementaldecoder(encoding)()
+    decoder = codecs.getincrementaldecoder(request.encoding or "utf-8")()
     try:
         with pa.input_stream(path) as stream:
             while block := bytes(stream.read(BLOCK)):
                 decoder.decode(block)
         decoder.decode(b"", final=True)
-    except UnicodeDecodeError:
-        return False
+    except UnicodeDecodeError as error:
+        raise _encoding(request, error) from error
     except OSError:
-        return True
-    return True
+        return
 
 
 def _known_types(request: Request, names: list[str]) -> dict[str, pa.DataType]:
@@ -145,38 +151,46 @@ def _known_types(request: Request, names: list[str]) -> dict[str, pa.DataType]:
     return {name: request.types.field(there).type for name, there in pairs if there in request.types.names}
 
 
-def _survey(request: Request, path: str, delimiter: str) -> tuple[dict[str, pa.DataType], set[int]]:
+def _survey(request: Request, path: str, delimiter: str, names: list[str]) -> tuple[dict[str, pa.DataType], set[int]]:
     """Types of the columns, and SRIDs of the geometries.
 
     A type is the first of whole number, number, instant that all values of a column are; else text.
     """
-    possible: dict[str, list[pa.DataType]] = {}
-    seen: set[str] = set()
+    # Coordinates of one file may be whole, or missing, by chance.
+    coordinates = {request.x, request.y}
+    possible = {name: [pa.float64()] if name in coordinates else list(_KINDS) for name in names}
+    seen = {name for name in names if name in coordinates}
     srids: set[int] = set()
     for batch in _texts(request, path, delimiter):
         srids |= srids_of(batch.column(request.wkt)) if request.wkt else set()
         for name in batch.schema.names:
             column = _present(batch.column(name).drop_null())
-            kinds = possible.setdefault(name, list(_KINDS))
             if len(column):
                 seen.add(name)
-                possible[name] = [kind for kind in kinds if _fits(column, kind)]
+                possible[name] = [kind for kind in possible[name] if _fits(column, kind)]
     text = pa.string()
     return {name: (kinds[0] if kinds and name in seen else text) for name, kinds in possible.items()}, srids
 
 
 def _fits(column: pa.Array, kind: pa.DataType) -> bool:
-    if pa.types.is_timestamp(kind):
-        # A look at one value spares most columns the cost of a cast that fails.
-        try:
-            column.slice(0, 1).cast(kind)
-            column.cast(kind)
-        except pa.ArrowInvalid:
+    if not pa.types.is_timestamp(kind):
+        pattern, coded = (_WHOLE, _LEADING_ZERO) if pa.types.is_integer(kind) else (_REAL, f"{_LEADING_ZERO}|{_LONG}")
+        if pc.any(pc.match_substring_regex(column, coded)).as_py():
             return False
-        return True
-    pattern = _WHOLE if pa.types.is_integer(kind) else _REAL
-    coded = pc.any(pc.match_substring_regex(column, _LEADING_ZERO)).as_py()
-    return not coded and bool(pc.all(pc.match_substring_regex(column, pattern)).as_py())
+        if not pc.all(pc.match_substring_regex(column, pattern)).as_py():
+            return False
+    try:
+        # A look at one value spares most columns the cost of a cast that fails.
+        _cast(column.slice(0, 1), kind)
+        _cast(column, kind)
+    except pa.ArrowInvalid:
+        return False
+    return True
+
+
+def _cast(column: pa.Array, kind: pa.DataType) -> pa.Array:
+    plain = pc.replace_substring_regex(column, r"^\+", "") if pa.types.is_integer(kind) else column
+    return plain.cast(kind)
 
 
 def _present(column: pa.Array) -> pa.Array:
@@ -188,9 +202,8 @@ def _typed(column: pa.Array, name: str, kind: pa.DataType, where: str) -> pa.Arr
     if kind == column.type:
         return column
     known = pc.if_else(pc.is_in(column, _ABSENT), pa.scalar(None, pa.string()), column)
-    plain = pc.replace_substring_regex(known, r"^\+", "") if pa.types.is_integer(kind) else known
     try:
-        return plain.cast(kind)
+        return _cast(known, kind)
     except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:
         raise VectorSourceError(
             f"column {name} is {kind} in the layer, which a value here is not ({error})",

@@ -61,18 +61,19 @@ def open_ogr(request: Request, path: str) -> Opened:
         path: Of what was asked for, or of what came out of its archive.
 
     Raises:
-        VectorEncodingError: There is no such encoding.
+        VectorEncodingError: Its names are not in the encoding stated.
         VectorSourceError: GDAL cannot open it, it is cut short, or holds several layers and none is chosen.
         LayerCrsError: It states a CRS that PROJ does not know.
     """
     check_whole(path)
-    check_encoding(request)
     layer = _layer(request, path)
     info = _info(request, path, layer)
     driver = info["driver"]
     deleted = _deleted(path, layer) if driver == "ESRI Shapefile" else 0
     features = _records(path, request.href) if driver == "GeoJSONSeq" else int(info["features"]) - (deleted or 0)
     counted = deleted is not None and (driver in _COUNTED or info["capabilities"]["fast_feature_count"])
+    if driver == "GeoJSON":
+        _check_one_text(path, features, request.href)
     if driver == "GeoJSON" and request.crs is None:
         _check_member(path, info, request.href)
     crs, crs_from = _crs(info, request.href)
@@ -97,18 +98,6 @@ def open_ogr(request: Request, path: str) -> Opened:
         extent=_extent(info),
         notes=_notes(info, request, path),
     )
-
-
-def check_encoding(request: Request) -> None:
-    """Make sure that there is an encoding of the name given.
-
-    Raises:
-        VectorEncodingError: There is none.
-    """
-    try:
-        codecs.lookup(request.encoding or "utf-8")
-    except LookupError as error:
-        raise VectorEncodingError(f"there is no encoding '{request.encoding}'", where=request.href) from error
 
 
 def _layer(request: Request, path: str) -> str:
@@ -167,6 +156,27 @@ def _records(path: str, where: str) -> int:
             f"it is cut short: its last record, number {count}, does not end", where=where, remedy="Fetch it again."
         ) from error
     return count
+
+
+def _check_one_text(path: str, features: int, where: str) -> None:
+    """GDAL takes a sequence after a byte order mark for its first feature alone.
+
+    Raises:
+        VectorSourceError: Something follows the only feature.
+    """
+    if features != 1 or not Path(path).is_file():
+        return
+    with Path(path).open("rb") as file:
+        if file.read(3) != codecs.BOM_UTF8:
+            return
+        try:
+            json.loads(file.read())
+        except ValueError as error:
+            raise VectorSourceError(
+                f"more than one JSON text is in it, after a byte order mark ({error})",
+                where=where,
+                remedy="Remove the first three bytes.",
+            ) from error
 
 
 def _check_member(path: str, info: dict[str, Any], where: str) -> None:
@@ -360,8 +370,15 @@ def _check_parts(file: Path) -> None:
     check_whole(str(have[".shx"]))
 
 
-def _unreadable(where: str, error: Exception) -> VectorSourceError:
+def _unreadable(where: str, error: Exception) -> VectorSourceError | VectorEncodingError:
     text = " ".join(str(error).split())
+    if isinstance(error, UnicodeDecodeError):
+        # Names of columns; those who write shapefiles state an encoding that GDAL does not know, or a wrong one.
+        return VectorEncodingError(
+            f"its names are not in the encoding that it states ({text[:200]})",
+            where=where,
+            remedy="Say which with --encoding, such as --encoding ISO-8859-1.",
+        )
     return VectorSourceError(
         f"GDAL cannot read it ({text[:300]})", where=where, remedy="Check that it is whole and of a vector format."
     )

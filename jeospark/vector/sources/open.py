@@ -4,6 +4,7 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
+from jeospark.errors import VectorSourceError
 from jeospark.vector.sources.archive import unpack
 from jeospark.vector.sources.delimited import open_delimited
 from jeospark.vector.sources.ogr import open_ogr
@@ -37,6 +38,9 @@ def open_source(request: Request, scratch: Path, opener: Opener | None = None) -
 
         return open_postgis(request)
     path, opener = request.href.removeprefix("file://"), opener or open_path
+    if "://" in path:
+        remedy = "Fetch it, and add the file; databases are postgresql://user@host/database."
+        raise VectorSourceError("only files of this machine and PostgreSQL are read", where=request.href, remedy=remedy)
     if Path(path).suffix.lower() == ".zip":
         inner, by_name = unpack(path, scratch, request.layer)
         return opener(replace(request, layer=None) if by_name else request, inner)

@@ -1,11 +1,14 @@
 """What a user asks of a source, and what opening it tells."""
 
+import codecs
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
 import pyarrow as pa
 from pyproj import CRS
+
+from jeospark.errors import VectorEncodingError, VectorSourceError
 
 GEOMETRY = "geometry"
 """Name of the column of WKB in every batch that a source gives."""
@@ -40,6 +43,21 @@ class Request:
     """Between the columns of a text; told from the file's name and first line where None."""
     types: pa.Schema = field(default_factory=lambda: pa.schema([]))
     """Of the columns that a layer has already: what a text's values are read as."""
+
+    def __post_init__(self) -> None:
+        """Check what the constructor was given.
+
+        Raises:
+            VectorEncodingError: There is no such encoding.
+            VectorSourceError: The delimiter is not one character.
+        """
+        try:
+            codecs.lookup(self.encoding or "utf-8")
+        except LookupError as error:
+            raise VectorEncodingError(f"there is no encoding '{self.encoding}'", where=self.href) from error
+        if self.delimiter is not None and len(self.delimiter) != 1:
+            remedy = r"Give one; a tab is --delimiter $'\t' in a shell."
+            raise VectorSourceError(f"'{self.delimiter}' is not one character", where=self.href, remedy=remedy)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
