@@ -14,11 +14,9 @@ from jeospark.vector import wkb
 from jeospark.vector.crs import Transformation, transform_points
 from jeospark.vector.record import Box
 from jeospark.vector.repair import repair
-from jeospark.vector.sources.columns import COVERING
+from jeospark.vector.sources.columns import COVERING, KEY
 from jeospark.vector.sources.request import GEOMETRY
 
-KEY = "_key"
-"""Column of the spool that the features are sorted by."""
 BOX = pa.struct([pa.field(side, pa.float64()) for side in ("xmin", "ymin", "xmax", "ymax")])
 _DEGREES, _METRES = 360.0, 4e7
 """Half the side of the square that the curve fills; it reaches beyond the earth in either unit."""

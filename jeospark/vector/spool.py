@@ -14,7 +14,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from jeospark.errors import VectorSourceError
-from jeospark.vector.prepare import KEY, Orders, Preparation, Tally
+from jeospark.vector.prepare import Orders, Preparation, Tally
+from jeospark.vector.sources.columns import KEY
 from jeospark.vector.sources.request import Opened
 
 RUN_BYTES = 96 << 20

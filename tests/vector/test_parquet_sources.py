@@ -127,3 +127,58 @@ def test_metadata_that_do_not_fit_the_columns_are_named(layers, parquet, tmp_pat
     pq.write_table(table.drop_columns(["geom"]), tmp_path / "lacking.parquet")
     with pytest.raises(VectorSourceError, match="tell of a column 'geom'"):
         layers.add("a", str(tmp_path / "lacking.parquet"))
+
+
+def test_a_stated_crs_that_nobody_knows_can_be_overruled(layers, parquet):
+    path = parquet(crs={"type": "GeographicCRS", "name": "mine"})
+    with pytest.raises(LayerCrsError, match="--crs"):
+        layers.add("a", path)
+    assert layers.add("a", Request(href=path, crs="EPSG:3035")).crs_code == "EPSG:3035"
+    # Before version 1.0, the CRS was a text.
+    assert layers.add("b", parquet("b.parquet", crs=CRS(3035).to_wkt())).crs_code == "EPSG:3035"
+
+
+def test_binary_without_metadata_is_named_by_its_column(layers, tmp_path):
+    path = tmp_path / "plain.parquet"
+    shapes = shapely.set_srid(POINTS, 3035)
+    pq.write_table(pa.table({"n": [1, 2], "g": pa.array(shapely.to_wkb(shapes, include_srid=True))}), path)
+    layer = layers.add("a", Request(href=str(path), wkt="g"))
+    assert (layer.crs_code, layer.geometry_types) == ("EPSG:3035", {"Point": 2})
+    pq.write_table(pa.table({"n": [1, 2], "g": pa.array(shapely.to_wkb(POINTS))}), path)
+    assert layers.add("b", Request(href=str(path), wkt="g", crs="EPSG:4326")).crs_code == "EPSG:4326"
+    texts = pa.array(["SRID=3035;POINT (1 2)"] * 2).dictionary_encode()
+    pq.write_table(pa.table({"n": [1, 2], "g": texts}), path)
+    assert layers.add("c", Request(href=str(path), wkt="g")).crs_code == "EPSG:3035"
+
+
+def test_columns_may_share_a_name_or_have_that_of_the_key(layers, tmp_path):
+    path = tmp_path / "names.parquet"
+    wkb = pa.array(shapely.to_wkb(POINTS))
+    names = ["g", "a", "a", "_key", "s"]
+    nested = pa.array([{"x": None}, None])
+    table = pa.Table.from_arrays([wkb, pa.array([1, 2]), pa.array([3, 4]), pa.array([5, 6]), nested], names=names)
+    geo = {"version": "1.1.0", "primary_column": "g", "columns": {"g": {"encoding": "WKB", "geometry_types": []}}}
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), path)
+    schema = layers.add("a", str(path)).schema
+    assert schema == {"a": "int64", "a_1": "int64", "_key_1": "int64", "s": "struct<x: string>"}
+
+
+def test_metadata_that_are_no_metadata_are_named(layers, parquet, tmp_path):
+    path = parquet(column=pa.array([1, 2]))
+    with pytest.raises(VectorSourceError, match="column 'geom' is int64, not WKB"):
+        layers.add("a", path)
+    table = pa.table({"geom": shapely.to_wkb(POINTS)}).replace_schema_metadata({"geo": "[1]"})
+    pq.write_table(table, path)
+    with pytest.raises(VectorSourceError, match="metadata cannot be read"):
+        layers.add("a", path)
+
+
+def test_folders_tell_columns(layers, parquet, tmp_path):
+    for year in ("2020", "2021", "__HIVE_DEFAULT_PARTITION__"):
+        folder = tmp_path / "cells" / f"year={year}" / "a%20b=c"
+        folder.mkdir(parents=True)
+        parquet(str(folder.relative_to(tmp_path) / "a.parquet"))
+    layers.add("a", str(tmp_path / "cells"))
+    table = pq.read_table(layers.path("a"))
+    assert sorted(map(str, table["year"].to_pylist())) == ["2020", "2020", "2021", "2021", "None", "None"]
+    assert set(table["a b"].to_pylist()) == {"c"}

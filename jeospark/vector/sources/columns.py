@@ -8,6 +8,8 @@ from jeospark.vector.sources.request import GEOMETRY
 
 COVERING = "bbox"
 """Name of the column of boxes in every layer."""
+KEY = "_key"
+"""Name of the column that features are sorted by on their way into a layer."""
 
 
 def plain_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911 (a table of cases)
@@ -30,9 +32,16 @@ def plain_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911 (a table of c
         return pa.timestamp("us", tz="UTC" if kind.tz else None)
     if pa.types.is_date64(kind):
         return pa.date32()
-    if pa.types.is_large_list(kind) or pa.types.is_list(kind):
-        return pa.list_(plain_type(kind.value_type))
-    return kind
+    return _nested_type(kind) if pa.types.is_nested(kind) else kind
+
+
+def _nested_type(kind: pa.DataType) -> pa.DataType:
+    if pa.types.is_struct(kind):
+        return pa.struct([pa.field(item.name, plain_type(item.type)) for item in kind])
+    if pa.types.is_map(kind):
+        return pa.map_(plain_type(kind.key_type), plain_type(kind.item_type))
+    listed = pa.types.is_list(kind) or pa.types.is_large_list(kind) or pa.types.is_fixed_size_list(kind)
+    return pa.list_(plain_type(kind.value_type)) if listed else kind
 
 
 def tidy(batch: pa.RecordBatch, geometry: str, where: str) -> pa.RecordBatch:
@@ -41,15 +50,17 @@ def tidy(batch: pa.RecordBatch, geometry: str, where: str) -> pa.RecordBatch:
     Raises:
         VectorEncodingError: Texts are not UTF-8.
     """
-    names = [GEOMETRY, *distinct([name for name in batch.schema.names if name != geometry])]
-    plain = [_plain(batch.column(name), name, where) for name in batch.schema.names if name != geometry]
-    columns = [_binary(batch.column(geometry)), *plain]
-    return pa.RecordBatch.from_arrays(columns, names=names)
+    # By number: files may have several columns of one name.
+    place = batch.schema.names.index(geometry)
+    others = [(number, name) for number, name in enumerate(batch.schema.names) if number != place]
+    plain = [_plain(batch.column(number), name, where) for number, name in others]
+    columns = [_binary(batch.column(place)), *plain]
+    return pa.RecordBatch.from_arrays(columns, names=[GEOMETRY, *distinct([name for _, name in others])])
 
 
 def distinct(names: list[str]) -> list[str]:
     """Names of attributes that neither clash with the layer's own columns nor, in SQL, with one another."""
-    taken, given = {GEOMETRY, COVERING}, []
+    taken, given = {GEOMETRY, COVERING, KEY}, []
     for name in names:
         plain = name or "column"
         new, number = plain, 1

@@ -13,7 +13,7 @@ import pyarrow.csv as pv
 
 from jeospark.errors import VectorEncodingError, VectorSourceError
 from jeospark.vector.sources.columns import distinct, tidy
-from jeospark.vector.sources.points import MADE, check_columns, srids_of, stated_crs, with_geometry
+from jeospark.vector.sources.points import MADE, check_columns, srids_crs, srids_of, with_geometry
 from jeospark.vector.sources.request import Opened, Request
 
 BLOCK = 8 << 20
@@ -40,7 +40,7 @@ def open_delimited(request: Request, path: str) -> Opened:
     check_columns(request, names)
     types, srids = _survey(request, path, delimiter, names)
     types |= _known_types(request, names)
-    crs, crs_from = stated_crs(srids, request)
+    crs, crs_from = srids_crs(srids, request)
 
     def read(_: None) -> Iterator[pa.RecordBatch]:
         row, nothing = 0, pa.RecordBatch.from_pylist([], pa.schema([(name, pa.string()) for name in names]))

@@ -21,7 +21,7 @@ from pyproj import CRS
 from jeospark.errors import LayerCrsError, VectorEncodingError, VectorSourceError
 from jeospark.vector.crs import CRS84, authority_code, parse_crs
 from jeospark.vector.sources.columns import tidy
-from jeospark.vector.sources.request import FID, Opened, Request
+from jeospark.vector.sources.request import FID, Opened, Request, stated_crs
 
 BATCH = 1 << 16
 """Features of a batch."""
@@ -76,7 +76,7 @@ def open_ogr(request: Request, path: str) -> Opened:
         _check_one_text(path, features, request.href)
     if driver == "GeoJSON" and request.crs is None:
         _check_member(path, info, request.href)
-    crs, crs_from = _crs(info, request.href)
+    crs, crs_from = _crs(info, request)
     options = {"WRITE_GFS": "NO"} if driver == "GML" else {}
     if driver == "FlatGeobuf":
         # GDAL's own reader of Arrow for it ends the process at a null geometry that is not the first.
@@ -194,10 +194,10 @@ def _check_member(path: str, info: dict[str, Any], where: str) -> None:
         parse_crs(named[1], where)
 
 
-def _crs(info: dict[str, Any], where: str) -> tuple[CRS | None, str]:
-    if info["crs"] is None:
+def _crs(info: dict[str, Any], request: Request) -> tuple[CRS | None, str]:
+    crs, driver = stated_crs(info["crs"], request) if info["crs"] else None, info["driver"]
+    if crs is None:
         return None, ""
-    crs, driver = parse_crs(info["crs"], where), info["driver"]
     if _UNDEFINED.fullmatch(crs.name):
         return None, ""
     if driver in _LONGITUDE_FIRST and authority_code(crs) in _ON_WGS84:

@@ -6,6 +6,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+from urllib.parse import unquote
 
 import numpy as np
 import numpy.typing as npt
@@ -17,8 +18,8 @@ from pyproj import CRS
 from jeospark.errors import LayerCrsError, VectorSourceError
 from jeospark.vector.crs import CRS84, parse_crs, same_crs
 from jeospark.vector.sources.columns import tidy
-from jeospark.vector.sources.points import MADE, check_columns, has_columns, srids_of, stated_crs, with_geometry
-from jeospark.vector.sources.request import Opened, Request
+from jeospark.vector.sources.points import MADE, check_columns, has_columns, srids_crs, srids_of, with_geometry
+from jeospark.vector.sources.request import Opened, Request, stated_crs
 
 BATCH = 1 << 16
 _DEFAULT = "the default of its format"
@@ -62,12 +63,12 @@ def open_parquet(request: Request, path: str) -> Opened:
     pieces, srids = [], set[int]()
     for each in files:
         with _file(each, request.href) as file:
-            srids |= _text_srids(file, request) if column is None else set()
+            srids |= _srids(file, request) if column is None else set()
             _check_alike(_chosen(file, request), column, f"{request.href}: {Path(each).name}")
             rows += file.metadata.num_rows
             pieces += [(each, group) for group in range(max(file.num_row_groups, 1))]
 
-    crs, crs_from = stated_crs(srids, request) if column is None else (column.crs, column.crs_from)
+    crs, crs_from = srids_crs(srids, request) if column is None else (column.crs, column.crs_from)
 
     def read(piece: tuple[str, int]) -> Iterator[pa.RecordBatch]:
         return _batches(piece, request, column)
@@ -87,15 +88,11 @@ def open_parquet(request: Request, path: str) -> Opened:
     )
 
 
-def _text_srids(file: pq.ParquetFile, request: Request) -> set[int]:
-    """SRIDs that geometries in a column of texts state."""
-    if request.wkt is None or not _is_text(file.schema_arrow.field(request.wkt).type):
+def _srids(file: pq.ParquetFile, request: Request) -> set[int]:
+    """SRIDs that geometries in a column of well-known text or binary state."""
+    if request.wkt is None:
         return set()
     return set[int]().union(*(srids_of(batch.column(0)) for batch in file.iter_batches(BATCH, columns=[request.wkt])))
-
-
-def _is_text(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
 
 
 def parquet_files(place: Path) -> list[Path]:
@@ -147,8 +144,8 @@ def _file(path: str, where: str) -> pq.ParquetFile:
 
 
 def _chosen(file: pq.ParquetFile, request: Request) -> _Column | None:
-    columns = {column.name: column for column in _native_columns(file, request.href)}
-    stated, primary = _stated_columns(file, request.href)
+    columns = {column.name: column for column in _native_columns(file, request)}
+    stated, primary = _stated_columns(file, request)
     lacking = sorted({column.name for column in stated} - set(file.schema_arrow.names))
     if lacking:
         raise VectorSourceError(
@@ -178,26 +175,28 @@ def _chosen(file: pq.ParquetFile, request: Request) -> _Column | None:
     return next(iter(columns.values()), None)
 
 
-def _stated_columns(file: pq.ParquetFile, where: str) -> tuple[list[_Column], str]:
+def _stated_columns(file: pq.ParquetFile, request: Request) -> tuple[list[_Column], str]:
     text = (file.metadata.metadata or {}).get(b"geo")
     if text is None:
         return [], ""
     try:
         geo = json.loads(text)
-        found = [_stated(name, column, where) for name, column in geo["columns"].items()]
+        found = [_stated(name, column, request) for name, column in geo["columns"].items()]
         return found, geo.get("primary_column", "")
-    except (ValueError, KeyError, AttributeError) as error:
-        raise VectorSourceError("its GeoParquet metadata cannot be read", where=where) from error
+    except (ValueError, KeyError, AttributeError, TypeError) as error:
+        raise VectorSourceError("its GeoParquet metadata cannot be read", where=request.href) from error
 
 
-def _stated(name: str, column: dict[str, Any], where: str) -> _Column:
+def _stated(name: str, column: dict[str, Any], request: Request) -> _Column:
     crs: CRS | None
     if "crs" not in column:
         crs, crs_from = parse_crs(CRS84), f"{_DEFAULT}: GeoParquet has OGC:CRS84 where nothing is stated"
     elif column["crs"] is None:
         crs, crs_from = None, ""
     else:
-        crs, crs_from = parse_crs(json.dumps(column["crs"]), where), "stated by the source"
+        # Before version 1.0 it was well-known text.
+        text = column["crs"] if isinstance(column["crs"], str) else json.dumps(column["crs"])
+        crs, crs_from = stated_crs(text, request), "stated by the source"
     box = column.get("covering", {}).get("bbox", {}).get("xmin", [])
     return _Column(
         name=name,
@@ -217,40 +216,41 @@ def _extent(box: list[float] | None) -> tuple[float, float, float, float] | None
     return box[0], box[1], box[deep], box[deep + 1]
 
 
-def _native_columns(file: pq.ParquetFile, where: str) -> Iterator[_Column]:
+def _native_columns(file: pq.ParquetFile, request: Request) -> Iterator[_Column]:
     for place in range(len(file.schema)):
         column = file.schema.column(place)
         logical = json.loads(column.logical_type.to_json())
         if logical.get("Type") in {"Geometry", "Geography"}:
-            crs, crs_from = _native_crs(logical.get("crs", ""), file, where)
+            crs, crs_from = _native_crs(logical.get("crs", ""), file, request)
             edges = "planar" if logical["Type"] == "Geometry" else "spherical"
             yield _Column(name=column.path, encoding="wkb", crs=crs, crs_from=crs_from, edges=edges)
 
 
-def _native_crs(stated: Any, file: pq.ParquetFile, where: str) -> tuple[CRS | None, str]:
+def _native_crs(stated: Any, file: pq.ParquetFile, request: Request) -> tuple[CRS | None, str]:
     if not stated:
         return parse_crs(CRS84), f"{_DEFAULT}: Parquet has OGC:CRS84 where nothing is stated"
     if isinstance(stated, dict):
-        return parse_crs(json.dumps(stated), where), "stated by the source"
+        return stated_crs(json.dumps(stated), request), "stated by the source"
     kind, _, rest = stated.partition(":")
     if kind == "srid":
-        return (None, "") if rest == "0" else (parse_crs(f"EPSG:{rest}", where), "stated by the source")
+        return (None, "") if rest == "0" else (stated_crs(f"EPSG:{rest}", request), "stated by the source")
     if kind == "projjson":
         text = (file.metadata.metadata or {}).get(rest.encode())
         if text is None:
-            raise LayerCrsError(f"its CRS is said to be in '{rest}', which is not there", where=where)
-        return parse_crs(text.decode(), where), "stated by the source"
-    return parse_crs(stated, where), "stated by the source"
+            raise LayerCrsError(f"its CRS is said to be in '{rest}', which is not there", where=request.href)
+        return stated_crs(text.decode(), request), "stated by the source"
+    return stated_crs(stated, request), "stated by the source"
 
 
 def _batches(piece: tuple[str, int], request: Request, column: _Column | None) -> Iterator[pa.RecordBatch]:
     path, group = piece
-    where, row = request.href, 0
+    where, row, more = request.href, 0, _partitions(path, request)
     with _file(path, where) as file:
         try:
             groups = [group] if group < file.num_row_groups else []
             nothing = pa.RecordBatch.from_pylist([], file.schema_arrow)
-            for batch in itertools.chain([nothing], file.iter_batches(BATCH, row_groups=groups)):
+            for read in itertools.chain([nothing], file.iter_batches(BATCH, row_groups=groups)):
+                batch = _with_partitions(read, more)
                 if column is None:
                     made = with_geometry(batch, request, row)
                     yield tidy(made, MADE, where)
@@ -266,15 +266,39 @@ def _batches(piece: tuple[str, int], request: Request, column: _Column | None) -
             ) from error
 
 
+def _partitions(path: str, request: Request) -> dict[str, str | None]:
+    """Columns that the folders of a file tell, `year=2020`, as texts."""
+    root = Path(request.href.removeprefix("file://")).absolute()
+    folders = Path(path).absolute().parent
+    parts = folders.relative_to(root).parts if folders.is_relative_to(root) else ()
+    pairs = [unquote(part).partition("=") for part in parts if "=" in part]
+    return {name: None if value == "__HIVE_DEFAULT_PARTITION__" else value for name, _, value in pairs}
+
+
+def _with_partitions(batch: pa.RecordBatch, more: dict[str, str | None]) -> pa.RecordBatch:
+    for name, value in more.items():
+        if name not in batch.schema.names:
+            batch = batch.append_column(name, pa.repeat(pa.scalar(value, pa.string()), batch.num_rows))
+    return batch
+
+
 def _as_wkb(batch: pa.RecordBatch, column: _Column, where: str) -> pa.RecordBatch:
     rest = batch.drop_columns([column.covering]) if column.covering in batch.schema.names else batch
     if column.encoding == "wkb":
+        _check_binary(rest.schema.field(column.name), where)
         return rest
     if column.encoding not in _SHAPES:
         raise VectorSourceError(f"the encoding '{column.encoding}' is not known", where=where)
     place = rest.schema.get_field_index(column.name)
     _check_separated(rest.schema.field(place), where)
     return rest.set_column(place, column.name, _from_arrow(rest.column(place), column.encoding))
+
+
+def _check_binary(column: pa.Field, where: str) -> None:
+    kind = column.type.storage_type if isinstance(column.type, pa.BaseExtensionType) else column.type
+    if not any(same(kind) for same in (pa.types.is_binary, pa.types.is_large_binary, pa.types.is_binary_view)):
+        remedy = "Write it again, or name another column: --geometry, or --wkt."
+        raise VectorSourceError(f"column '{column.name}' is {kind}, not WKB", where=where, remedy=remedy)
 
 
 def _check_separated(column: pa.Field, where: str) -> None:

@@ -81,8 +81,12 @@ def with_geometry(batch: pa.RecordBatch, request: Request, row: int) -> pa.Recor
 
 
 def srids_of(column: pa.Array) -> set[int]:
-    """SRIDs that EWKB in hexadecimal digits and EWKT state; 0 for a geometry that states none."""
-    texts = column.cast(pa.string()).filter(pc.greater(pc.utf8_length(column), 0))
+    """SRIDs that EWKB, in hexadecimal digits or not, and EWKT state; 0 for a geometry that states none."""
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        heads = pc.unique(pc.binary_slice(column.drop_null(), 0, 9)).to_pylist()
+        column = pa.array([head.hex() for head in heads], pa.string())
+    texts = column.cast(pa.string())
+    texts = texts.filter(pc.not_equal(texts, ""))
     found = pc.extract_regex(texts, _SRID)
     silent = {0} if found.null_count else set()
     little, big, text = (
@@ -93,7 +97,7 @@ def srids_of(column: pa.Array) -> set[int]:
     return silent | set(turned) | {int(value, 16) for value in big} | set(map(int, text))
 
 
-def stated_crs(srids: set[int], request: Request) -> tuple[CRS | None, str]:
+def srids_crs(srids: set[int], request: Request) -> tuple[CRS | None, str]:
     """The CRS that the SRIDs of all geometries name, and why; None where they name none, or the request does.
 
     Raises:
@@ -113,11 +117,13 @@ def stated_crs(srids: set[int], request: Request) -> tuple[CRS | None, str]:
 
 
 def text_wkb(column: pa.Array, where: str, row: int) -> pa.BinaryArray:
-    """Well-known text, or well-known binary in hexadecimal digits, as WKB; with or without an SRID before it.
+    """Well-known text, or well-known binary in hexadecimal digits or not, as WKB; with or without an SRID before it.
 
     Raises:
         VectorSourceError: A value is neither.
     """
+    if pa.types.is_binary(column.type) or pa.types.is_large_binary(column.type):
+        return column.cast(pa.binary())
     plain = column.cast(pa.string())
     coded = pc.match_substring_regex(plain, _HEX).fill_null(fill_value=False).to_numpy(zero_copy_only=False)
     texts = pc.replace_substring_regex(plain, r"^SRID=\d+;|^\\x", "").to_numpy(zero_copy_only=False)

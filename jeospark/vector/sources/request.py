@@ -8,7 +8,8 @@ from typing import Any
 import pyarrow as pa
 from pyproj import CRS
 
-from jeospark.errors import VectorEncodingError, VectorSourceError
+from jeospark.errors import LayerCrsError, VectorEncodingError, VectorSourceError
+from jeospark.vector.crs import parse_crs
 
 GEOMETRY = "geometry"
 """Name of the column of WKB in every batch that a source gives."""
@@ -36,7 +37,7 @@ class Request:
     y: str | None = None
     """Column of the second coordinate (latitude)."""
     wkt: str | None = None
-    """Column of well-known text, or of well-known binary in hexadecimal digits."""
+    """Column of well-known text or binary, the latter in hexadecimal digits in a text."""
     geometry: str | None = None
     """Which geometry column, where there are several."""
     delimiter: str | None = None
@@ -58,6 +59,20 @@ class Request:
         if self.delimiter is not None and len(self.delimiter) != 1:
             remedy = r"Give one; a tab is --delimiter $'\t' in a shell."
             raise VectorSourceError(f"'{self.delimiter}' is not one character", where=self.href, remedy=remedy)
+
+
+def stated_crs(text: str, request: Request) -> CRS | None:
+    """The CRS that a source states; None where nobody knows it, and the request gives another.
+
+    Raises:
+        LayerCrsError: Nobody knows it, and the request gives none.
+    """
+    try:
+        return parse_crs(text, request.href)
+    except LayerCrsError:
+        if request.crs:
+            return None
+        raise
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
