@@ -14,6 +14,7 @@ from jeospark.sql.crs import UNKNOWN, srid_of
 from jeospark.sql.relation import Files, Table, identifier
 from jeospark.storage.href import literal_path
 from jeospark.vector.crs import authority_code, parse_crs
+from jeospark.vector.geoparquet import GREGORIAN
 from jeospark.vector.layers import Layers
 from jeospark.vector.sources.parquet import parquet_files
 
@@ -49,6 +50,7 @@ def layer_table(name: str, path: str) -> Table:
         columns=ddl.columns_ddl(schema, known),
         reader="geoparquet",
         path=literal_path(str(Path(path).absolute())),
+        options=tuple(GREGORIAN.items()),
     )
     shown = [field.name for field in schema if field.name in known or ddl.type_ddl(field.type)]
     selected = ", ".join(_selected(each, columns) for each in shown)

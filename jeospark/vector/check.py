@@ -11,6 +11,7 @@ import pyarrow.parquet as pq
 import shapely
 from pyproj import CRS
 
+from jeospark.errors import VectorSourceError
 from jeospark.vector import wkb
 from jeospark.vector.crs import area_of_use
 from jeospark.vector.ids import id_numbers
@@ -63,6 +64,9 @@ def check(folder: Path, layer: Layer) -> list[Finding]:
 
     Returns:
         Faults first; nothing where nothing was found.
+
+    Raises:
+        VectorSourceError: A file is missing or damaged.
     """
     look = _Look(layer)
     row = 0
@@ -76,8 +80,15 @@ def check(folder: Path, layer: Layer) -> list[Finding]:
 def _batches(folder: Path, layer: Layer, columns: list[str] | None = None) -> Iterator[pa.RecordBatch]:
     wanted = columns or [GEOMETRY, *([layer.id] if layer.id else [])]
     for part in layer.parts:
-        with pq.ParquetFile(folder / part) as file:
-            yield from file.iter_batches(1 << 14, columns=wanted)
+        try:
+            with pq.ParquetFile(folder / part) as file:
+                yield from file.iter_batches(1 << 14, columns=wanted)
+        except (OSError, pa.ArrowInvalid) as error:
+            raise VectorSourceError(
+                f"a file of layer '{layer.name}' cannot be read ({' '.join(str(error).split())[:200]})",
+                where=str(folder / part),
+                remedy="Add the layer again with --replace.",
+            ) from error
 
 
 class _Look:

@@ -7,6 +7,7 @@ from jeospark.errors import LayerNotFoundError
 from jeospark.settings import Settings
 from jeospark.storage.href import hadoop_path, literal_path
 from jeospark.vector.crs import authority_code, srid_of
+from jeospark.vector.geoparquet import GREGORIAN
 from jeospark.vector.layers import Layers
 from jeospark.vector.sources.parquet import parquet_files, primary_column
 
@@ -40,7 +41,7 @@ def frame(spark: "SparkSession", name_or_path: str, *, catalog: str | None = Non
     else:
         layers.describe(name_or_path)
         raise LayerNotFoundError(f"there is no layer and no file '{name_or_path}'")
-    read = spark.read.format("geoparquet").load(hadoop_path(literal_path(path)))
+    read = spark.read.format("geoparquet").options(**GREGORIAN).load(hadoop_path(literal_path(path)))
     quoted = "`" + column.replace("`", "``") + "`"
     return read.withColumn(column, F.expr(f"ST_SetSRID({quoted}, {srid})"))
 

@@ -25,6 +25,9 @@ GROUP_BYTES = 48 << 20
 """Bytes of a row group in memory, more or less."""
 PART_GROUPS = 16
 """Row groups of a file."""
+GREGORIAN = {"datetimeRebaseMode": "CORRECTED"}
+"""Options of Sedona's reader, which otherwise refuses dates before 1582 and instants before 1900: files that are not of
+Spark might be in the calendar of Spark 2."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

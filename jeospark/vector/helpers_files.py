@@ -16,6 +16,7 @@ from jeospark.storage.href import hadoop_path, literal_path
 from jeospark.storage.publish import attempt_path, check_writable, output_error, output_path
 from jeospark.storage.roots import Roots
 from jeospark.vector.crs import authority_code, parse_crs
+from jeospark.vector.geoparquet import GREGORIAN
 from jeospark.vector.helpers_geometry import code_of, column, geometry_columns, srid_of, srid_of_code, st
 from jeospark.vector.layers import Layers
 from jeospark.vector.sources.parquet import parquet_files
@@ -79,7 +80,7 @@ def read_layer(spark: SparkSession, path: Path) -> DataFrame:
         VectorSourceError: It is no GeoParquet of WKB, or its files are in several CRS.
     """
     srids = _srids(path)
-    frame = spark.read.format("geoparquet").load(hadoop_path(literal_path(str(path))))
+    frame = spark.read.format("geoparquet").options(**GREGORIAN).load(hadoop_path(literal_path(str(path))))
     marked = {name: st("ST_SetSRID", column(name), srid) for name, srid in srids.items() if srid}
     return frame.withColumns(marked) if marked else frame
 

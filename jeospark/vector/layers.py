@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from jeospark.errors import LayerCrsError, LayerNameError, LayerNotFoundError, LayerTakenError
+from jeospark.errors import LayerCrsError, LayerNameError, LayerNotFoundError, LayerTakenError, VectorSourceError
 from jeospark.storage.publish import output_error, write_text_atomic
 from jeospark.vector.appending import Appended, extend
 from jeospark.vector.building import Wishes, build, discard, scratch_folder, source_document
@@ -57,11 +57,19 @@ class Layers:
 
         Raises:
             LayerNotFoundError: There is no layer of that name.
+            VectorSourceError: Its document is damaged.
         """
         document = self._root / name / DOCUMENT
         if not _NAME.fullmatch(name) or not document.exists():
             raise self._unknown(name)
-        return Layer.from_json(document.read_text(encoding="utf-8"))
+        try:
+            return Layer.from_json(document.read_text(encoding="utf-8"))
+        except (ValueError, KeyError, TypeError) as error:
+            raise VectorSourceError(
+                f"the document of layer '{name}' is damaged ({type(error).__name__}: {error})",
+                where=str(document),
+                remedy="Remove its folder, and add the layer again.",
+            ) from error
 
     def add(self, name: str, source: Request | str, *, wishes: Wishes | None = None, replace: bool = False) -> Layer:
         """Make a layer of a source.

@@ -1,6 +1,7 @@
 """What is wrong with geometries is counted and named; repairs are listed."""
 
 import json
+from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -133,3 +134,15 @@ def test_rings_that_geos_does_not_read_are_named_and_closed_on_request(layers, t
     assert layer.repairs["count"] == 1
     assert all(row["geometry"].equals(shapely.box(0, 0, 2, 1)) for row in rows("mended"))
     assert layers.check("mended") == []
+
+
+def test_a_layer_that_is_damaged_is_named(layers, write):
+    layers.add("a", write("a.gpkg", [GOOD], crs="EPSG:4326"))
+    next(Path(layers.path("a")).glob("part-*")).write_bytes(b"PAR1")
+    with pytest.raises(VectorSourceError, match="file of layer 'a' cannot be read"):
+        layers.check("a")
+    document = Path(layers.path("a")).parent / "layer.json"
+    for text in ("{", '{"name": "a"}', '{"bbox": null, "parts": [], "notes": [], "odd": 1}'):
+        document.write_text(text)
+        with pytest.raises(VectorSourceError, match="document of layer 'a' is damaged"):
+            layers.describe("a")

@@ -1,7 +1,12 @@
 """Layers as Spark frames with Sedona geometries."""
 
+import json
+from datetime import UTC, date, datetime
+from decimal import Decimal
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 import shapely
 
@@ -50,3 +55,29 @@ def test_a_layer_with_rejects_is_read_by_all(spark, layers, tmp_path):
     ]
     told = [each.selectExpr("mmsi", "ST_SRID(geometry)").collect() for each in found]
     assert [[tuple(row) for row in each] for each in told] == [[(366000002, 4326)]] * 4
+
+
+@pytest.mark.spark
+def test_old_dates_and_numbers_without_a_sign_are_read_by_all(spark, layers, tmp_path):
+    moment = datetime(1066, 10, 14, tzinfo=UTC)
+    columns = {
+        "day": pa.array([date(44, 3, 15)]), "moment": pa.array([moment], pa.timestamp("us", "UTC")),
+        "small": pa.array([255], pa.uint8()), "middle": pa.array([2**16 - 1], pa.uint16()),
+        "large": pa.array([2**32 - 1], pa.uint32()), "huge": pa.array([2**64 - 1], pa.uint64()),
+        "long": pa.array([Decimal(10) ** 45], pa.decimal256(50, 2)),
+    }  # fmt: skip
+    geo = {"version": "1.1.0", "primary_column": "g", "columns": {"g": {"encoding": "WKB", "geometry_types": []}}}
+    table = pa.table({**columns, "g": [shapely.to_wkb(shapely.Point(1, 2))]})
+    pq.write_table(table.replace_schema_metadata({"geo": json.dumps(geo)}), tmp_path / "a.parquet")
+    layers.add("old", str(tmp_path / "a.parquet"))
+    catalog = str(tmp_path / "catalog")
+    register(spark, layer_tables(catalog), catalog)
+    for read in (
+        frame(spark, "old", catalog=catalog),
+        read_layer(spark, Path(layers.path("old"))),
+        spark.table("old"),
+    ):
+        row = read.selectExpr("*", "unix_seconds(moment) AS s").collect()[0]
+        assert (row["day"], row["s"]) == (date(44, 3, 15), moment.timestamp())
+        assert (row["small"], row["middle"], row["large"]) == (255, 2**16 - 1, 2**32 - 1)
+        assert (row["huge"], Decimal(row["long"])) == (2**64 - 1, Decimal(10) ** 45)

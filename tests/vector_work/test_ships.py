@@ -170,6 +170,14 @@ def test_parts_of_a_port_or_zone_that_overlap_count_once(positions, layer):
     halves = layer([shapely.box(3, 51, 4.1, 52), shapely.box(3.9, 51, 5, 52)], zone=["a", "a"])
     hours = ships_per_zone_and_hour(frame, halves, "zone").orderBy("hour").collect()
     assert [(row["ships"], row["positions"]) for row in hours] == [(1, 6), (1, 4)]
+    for ask in (
+        lambda: port_calls(frame, parts.withColumnRenamed("port", "MMSI"), "MMSI", radius_metres=1000),
+        lambda: ships_per_zone_and_hour(frame, halves.withColumnRenamed("zone", "hour"), "hour"),
+        lambda: ships_at(frame, halves.selectExpr("zone AS lon", "geometry"), acquisition_id="lon"),
+        lambda: density_per_acquisition(frame, halves.withColumnRenamed("zone", "cell"), acquisition_id="cell"),
+    ):
+        with pytest.raises(ArgumentError, match="column of the result too"):
+            ask()
 
 
 def test_ships_by_zone_and_hour_and_at_moments(positions, layer, spark, rows):

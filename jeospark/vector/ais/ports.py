@@ -11,7 +11,7 @@ from pyspark.sql import functions as F
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from jeospark.errors import ArgumentError
-from jeospark.vector.ais.positions import positions
+from jeospark.vector.ais.positions import check_free, positions
 from jeospark.vector.ais.streams import INSTANT, grouped, instants, whole
 from jeospark.vector.ais.tracks import SECOND, USUAL, TrackRules, checked
 from jeospark.vector.helpers import buffer_metres, nearest, within
@@ -62,13 +62,15 @@ def port_calls(  # noqa: PLR0913 - a call has this many rules
         `mmsi`, `port_id` under its own name, `start`, `end`, `minutes` between them, `positions`.
 
     Raises:
-        ArgumentError: A time is negative, ports that are no areas have no radius, or see `buffer_metres`.
+        ArgumentError: A time is negative, ports that are no areas have no radius, `port_id` is called like a column of
+            the result, or see `buffer_metres`.
         FeedError: A column is missing.
         LayerCrsError: The ports have no CRS, or another one.
         VectorError: The ports have no geometry column, or several.
     """
     if min_minutes < 0 or max_absence_minutes < 0:
         raise ArgumentError("a time is negative", remedy="Give minutes of 0 or more.")
+    check_free(port_id, ("mmsi", "start", "end", "minutes", "positions"))
     place = geometry_column(ports, None, "ports")
     areas = ports.select(column(port_id).alias("port"), column(place))
     if radius_metres is not None:

@@ -3,7 +3,7 @@
 from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
-from jeospark.errors import FeedError
+from jeospark.errors import ArgumentError, FeedError
 from jeospark.vector.helpers_geometry import DEGREES, check_same, column, geometry_columns, srid_of, st
 
 COLUMNS = ("mmsi", "time", "lon", "lat")
@@ -48,6 +48,18 @@ def positions(frame: DataFrame) -> DataFrame:
     taken = {source for source in found.values() if source}
     cast = [column(str(found[name])).try_cast(TYPES[name]).alias(name) for name in COLUMNS]
     return frame.select(*cast, *(column(name) for name in frame.columns if name not in taken and name not in COLUMNS))
+
+
+def check_free(name: str, results: tuple[str, ...]) -> None:
+    """Make sure that a column that keeps its name has none of the result's.
+
+    Raises:
+        ArgumentError: It has.
+    """
+    if name.lower() in results:
+        raise ArgumentError(
+            f"'{name}' is a column of the result too", remedy=f"Rename yours: withColumnRenamed('{name}', 'id')."
+        )
 
 
 def standard(frame: DataFrame) -> DataFrame:

@@ -10,7 +10,7 @@ from pyspark.sql import functions as F
 
 from jeospark.errors import ArgumentError, FeedError, TooLargeError
 from jeospark.vector.ais.ports import good
-from jeospark.vector.ais.positions import COLUMNS, standard
+from jeospark.vector.ais.positions import COLUMNS, check_free, standard
 from jeospark.vector.ais.streams import grouped
 from jeospark.vector.ais.tracks import USUAL, TrackRules, followed
 from jeospark.vector.grids import eea, h3, quadkey
@@ -61,10 +61,12 @@ def ships_per_zone_and_hour(
         `zone_id` under its own name, `hour` (its first instant), `ships`, `positions`.
 
     Raises:
+        ArgumentError: `zone_id` is called like a column of the result.
         FeedError: A column is missing.
         LayerCrsError: The zones have no CRS, or another one.
         VectorError: The zones have no geometry column, or several.
     """
+    check_free(zone_id, ("hour", "ships", "positions"))
     named = zones.withColumn("__zone", column(zone_id))
     there = within(good(frame, rules), named, boundary=boundary, keep=["__zone"], broadcast=broadcast)
     # A position in several parts of a zone is there once.
@@ -95,6 +97,7 @@ def ships_at(
         LayerCrsError: The footprints are not in longitude and latitude.
         TooLargeError: There are more than a million instants.
     """
+    check_free(acquisition_id, ("mmsi", "time", "lon", "lat", "geometry"))
     missing = [name for name in (acquisition_id, time) if name not in acquisitions.columns]
     if missing:
         raise FeedError(f"the acquisitions lack {' and '.join(missing)}", remedy="Name the columns.")
@@ -155,6 +158,7 @@ def density_per_acquisition(
         LayerCrsError: See `ships_at`.
         TooLargeError: See `ships_at`.
     """
+    check_free(acquisition_id, ("cell", "ships"))
     kind, _, level = cells.partition(":")
     there = ships_at(frame, acquisitions, acquisition_id=acquisition_id, time=time, rules=rules)
     if kind == "eea":

@@ -12,6 +12,15 @@ KEY = "_key"
 """Name of the column that features are sorted by on their way into a layer."""
 
 
+_SIGNED = {
+    pa.uint8(): pa.int16(),
+    pa.uint16(): pa.int32(),
+    pa.uint32(): pa.int64(),
+    pa.uint64(): pa.decimal128(20, 0),
+}
+"""What holds the numbers of types without a sign, which Sedona's reader of Parquet refuses."""
+
+
 def plain_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911 (a table of cases)
     """The type that a layer has for a source's."""
     if isinstance(kind, pa.BaseExtensionType):
@@ -32,7 +41,9 @@ def plain_type(kind: pa.DataType) -> pa.DataType:  # noqa: PLR0911 (a table of c
         return pa.timestamp("us", tz="UTC" if kind.tz else None)
     if pa.types.is_date64(kind):
         return pa.date32()
-    return _nested_type(kind) if pa.types.is_nested(kind) else kind
+    if pa.types.is_decimal256(kind):
+        return pa.decimal128(kind.precision, kind.scale) if kind.precision <= 38 else pa.string()
+    return _nested_type(kind) if pa.types.is_nested(kind) else _SIGNED.get(kind, kind)
 
 
 def _nested_type(kind: pa.DataType) -> pa.DataType:
