@@ -461,3 +461,24 @@ def test_instants_of_any_zone_are_of_one_type(layers, tmp_path):
 
     assert layers.add("p", written(1, "+02:00"), wishes=Wishes(id="id")).schema["t"] == "timestamp[us, tz=UTC]"
     assert layers.append("p", written(2, "Z")).added == 1
+
+
+@pytest.mark.parametrize("suffix", ["shp", "shx"])
+def test_zeros_in_place_of_the_last_records_are_no_records(layers, named, suffix):
+    path = Path(named("a.shp")).with_suffix(f".{suffix}")
+    whole = path.read_bytes()
+    path.write_bytes(whole[: len(whole) // 2] + bytes(len(whole) - len(whole) // 2))
+    with pytest.raises(VectorSourceError, match="last record is not there"):
+        layers.add("a", str(path.with_suffix(".shp")))
+
+
+def test_a_crs_behind_a_link_is_not_taken_for_another(layers, tmp_path):
+    path = tmp_path / "a.geojson"
+    for crs in (
+        {"type": "link", "properties": {"href": "crs/3035.wkt"}},
+        {"properties": {"href": "crs/3035.wkt"}, "type": "link"},
+    ):
+        path.write_text(json.dumps({"type": "FeatureCollection", "crs": crs, "features": []}))
+        with pytest.raises(LayerCrsError, match="behind a link"):
+            layers.add("a", str(path))
+    assert layers.add("a", Request(href=str(path), crs="EPSG:3035")).crs_code == "EPSG:3035"

@@ -180,15 +180,18 @@ def _check_one_text(path: str, features: int, where: str) -> None:
 
 
 def _check_member(path: str, info: dict[str, Any], where: str) -> None:
-    """GDAL takes a `crs` that it does not know for that of RFC 7946.
+    """GDAL takes a `crs` that it does not know, or that a link would tell, for that of RFC 7946.
 
     Raises:
-        LayerCrsError: The file names such a CRS.
+        LayerCrsError: The file has such a CRS.
     """
     if info["crs"] is None or not Path(path).is_file():
         return
     with Path(path).open("rb") as file:
         head = file.read(1 << 16).partition(b'"features"')[0].decode("utf-8", "replace")
+    linked = re.search(r'"crs"\s*:\s*\{[^{}]*(?:\{[^{}]*\}[^{}]*)?"type"\s*:\s*"link"', head)
+    if linked:
+        raise LayerCrsError("its CRS is behind a link", where=where, remedy="Say which it is with --crs.")
     named = re.search(r'"crs"\s*:\s*\{[^{}]*"properties"\s*:\s*\{[^{}]*"name"\s*:\s*"([^"]*)"', head)
     if named and authority_code(CRS(info["crs"])) in _ON_WGS84:
         parse_crs(named[1], where)
@@ -368,6 +371,27 @@ def _check_parts(file: Path) -> None:
     if have[".dbf"].stat().st_size < start + rows * width:
         raise VectorSourceError("its .dbf is cut short", where=str(file), remedy="Fetch it again.")
     check_whole(str(have[".shx"]))
+    _check_last(file, have[".shx"])
+
+
+def _check_last(file: Path, index: Path) -> None:
+    """A copy that broke off may have its full length, and zeros where the rest belongs: no record's header is zero.
+
+    Raises:
+        VectorSourceError: The last record of a shapefile was not written.
+    """
+    if index.stat().st_size < 108:
+        return
+    with index.open("rb") as stream:
+        stream.seek(-8, 2)
+        start = struct.unpack(">i", stream.read(4))[0] * 2
+    with file.open("rb") as stream:
+        stream.seek(start)
+        head = stream.read(8)
+    if start < 100 or head in {b"", bytes(8)}:
+        raise VectorSourceError(
+            "it is cut short: its last record is not there", where=str(file), remedy="Fetch it again."
+        )
 
 
 def _unreadable(where: str, error: Exception) -> VectorSourceError | VectorEncodingError:
