@@ -13,6 +13,7 @@ import pyarrow as pa
 from jeospark.errors import FeedError
 from jeospark.vector.feeds import Feed, Rejects, find_feed
 from jeospark.vector.ids import Known, id_numbers
+from jeospark.vector.sources.columns import plain_type
 from jeospark.vector.sources.open import open_source
 from jeospark.vector.sources.request import GEOMETRY, Opened, Request
 
@@ -76,9 +77,11 @@ class Source:
 
     def _cast(self, batch: pa.RecordBatch, name: str) -> pa.Array:
         column, types = batch.column(name), self.request.types
-        wanted = types.field(name).type if name in types.names else column.type
-        if name == GEOMETRY or pa.types.is_nested(wanted) or wanted == column.type:
+        wanted = plain_type(types.field(name).type) if name in types.names else column.type
+        if name == GEOMETRY or wanted == column.type:
             return column
+        if column.null_count == len(column):
+            return pa.nulls(len(column), wanted)
         try:
             return column.cast(wanted)
         except (pa.ArrowInvalid, pa.ArrowNotImplementedError) as error:

@@ -387,6 +387,9 @@ def test_json_is_appended_in_the_types_of_the_layer(layers, rows, tmp_path):
         path.write_text(json.dumps({"type": "FeatureCollection", "features": [feature]}))
         return str(path)
 
+    layers.add("l", written(1, [1.5]), wishes=Wishes(id="id"))
+    assert [layers.append("l", written(n, value)).added for n, value in ((2, [2]), (3, None))] == [1, 1]
+    assert [row["v"] for row in rows("l", "id")] == [[1.5], [2.0], None]
     layers.add("p", written(1, 0.5), wishes=Wishes(id="id"))
     assert (layers.append("p", written(2, 7)).added, layers.append("p", written(3, None)).added) == (1, 1)
     assert [row["v"] for row in rows("p", "id")] == [0.5, 7.0, None]
