@@ -1,8 +1,8 @@
 """What can be known of a recipe without running it."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from types import SimpleNamespace
 
 import numpy as np
@@ -10,10 +10,10 @@ import numpy as np
 from jeospark.errors import RecipeError
 from jeospark.model import Chunk
 from jeospark.recipe.demand import Demand, demands, in_order
-from jeospark.recipe.dimensions import BANDS, dimensions_of_type
+from jeospark.recipe.dimensions import BANDS, dimensions_of_type, labels_of
 from jeospark.recipe.evaluate import evaluate
-from jeospark.recipe.nodes import Node, Steps
-from jeospark.recipe.partition import date_nodes, period
+from jeospark.recipe.nodes import Node, Steps, leaves
+from jeospark.recipe.partition import DATE, date_nodes, period
 from jeospark.recipe.saving import SaveOptions, Scaling, save_options
 from jeospark.recipe.selection import Load, loads
 
@@ -32,6 +32,7 @@ __all__ = [
 ]
 
 _CLASS_PROCESSES = ("class_mask", "bit_mask")
+_MOST_DATES = 10_000
 _SOME_PLACE = SimpleNamespace(affine=SimpleNamespace(a=10.0, b=0.0, c=5e5, d=0.0, e=-10.0, f=0.0), crs="EPSG:32631")
 """A placement for a pixel whose value does not matter."""
 
@@ -143,22 +144,56 @@ def output_bands(
     """
     extents = {load.node: load.temporal_extent for load in loads(graph)}
 
+    dates = _dates(graph)
+
     def pixel(node_id: str, _arguments: Mapping[str, object]) -> Chunk:
         start, end = extents.get(node_id) or (None, None)
+        first = start or end or datetime(2000, 1, 1, tzinfo=UTC)
         labels: dict[str, tuple[object, ...]] = {"bands": tuple(available)}
-        labels["t"] = (start or end or datetime(2000, 1, 1, tzinfo=UTC),)
+        labels["t"] = tuple(first + timedelta(seconds=place) for place in range(dates))
         if common_names is not None:
             labels["common_names"] = tuple(common_names)
-        shape = (1, len(available), 1, 1)
+        shape = (dates, len(available), 1, 1)
         return Chunk(
             np.zeros(shape, np.float32), np.ones(shape, np.bool_), ("t", "bands", "y", "x"), labels, _SOME_PLACE
         )
 
     result = evaluate(graph, pixel)
+    where = f"node '{graph.result}'"
     if not isinstance(result, Chunk):
-        raise RecipeError("the result is no data cube", where=f"node '{graph.result}'")
+        raise RecipeError("the result is no data cube", where=where)
     names = dimensions_of_type(result, BANDS)
-    return tuple(str(label) for label in result.labels[names[0]]) if names else (_name(graph),)
+    _check_rasters(result, names, where)
+    return tuple(str(label) for label in labels_of(result, names[0])) if names else (_name(graph),)
+
+
+def _check_rasters(result: Chunk, bands: tuple[str, ...], where: str) -> None:
+    """Refuse a result that is no raster of bands: every other dimension may have one label only."""
+    for name, size in zip(result.dims[:-2], result.data.shape, strict=False):
+        if size > 1 and name not in bands[:1]:
+            remedy = f"Reduce '{name}', or make it the bands: apply_dimension has a target_dimension for that."
+            raise RecipeError(f"the result has {size} labels along '{name}'", where=where, remedy=remedy)
+        if not size and name in bands:
+            raise RecipeError("the result has no band", where=where, remedy="See which labels its filters keep.")
+
+
+def _dates(graph: Steps) -> int:
+    """Count the dates of the one pixel: as many as callbacks over time take elements by their place."""
+    if period(graph) == DATE:
+        return 1
+    over_time = (node for node in graph.nodes.values() if node.arguments.get("dimension") != "bands")
+    places = (place for node in over_time for value in node.arguments.values() for place in _places(value))
+    return 1 + min(max(places, default=0), _MOST_DATES)
+
+
+def _places(value: object) -> Iterator[int]:
+    for steps in (leaf for leaf in leaves(value) if isinstance(leaf, Steps)):
+        for node in steps.nodes.values():
+            index = node.arguments.get("index")
+            if node.process_id == "array_element" and isinstance(index, int):
+                yield index
+            for inner in node.arguments.values():
+                yield from _places(inner)
 
 
 def _name(graph: Steps) -> str:

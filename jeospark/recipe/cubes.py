@@ -166,8 +166,9 @@ def _rename_labels(cube: Chunk, dimension: str, target: list[object], source: li
     for label in replaced:
         _check_present(label, present)
     kept = set(present) - set(replaced)
-    if kept & set(target):
-        raise bad_dimension("LabelExists", f"the cube has a label {sorted(map(str, kept & set(target)))} already")
+    for place, label in enumerate(target):
+        if label in kept or label in target[:place]:
+            raise bad_dimension("LabelExists", f"two labels would be '{label}'", remedy="Give each a name of its own.")
     new = dict(zip(replaced, target, strict=True))
     return replace(cube, labels={**cube.labels, dimension: tuple(new.get(label, label) for label in present)})
 

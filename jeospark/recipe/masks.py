@@ -13,7 +13,7 @@ from jeospark.recipe.extent import placement, row_metres
 from jeospark.recipe.failures import bad_argument, bad_dimension
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import did_you_mean, optional, process, required
-from jeospark.recipe.values import Valid
+from jeospark.recipe.values import Valid, is_number
 from udfs.dtypes import float_dtype
 from udfs.masks import bits_to_mask, classes_to_mask, dilate
 
@@ -22,6 +22,8 @@ CLOUD_CLASSES = (3, 8, 9, 10)
 """Cloud shadow, cloud of medium and high probability, and thin cirrus, in the scene classification of Sentinel-2 L2A:
 ESA, Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-PSD."""
 
+_FARTHEST = 100_000
+"""Metres: a tile of Sentinel-2 is hardly wider, and every window would have to be read with as much around it."""
 _DILATION = optional("dilation", Kind.NUMBER, "How far the masked pixels are grown, in metres on the ground.", 0)
 
 
@@ -79,8 +81,11 @@ def _labels(cube: Chunk, name: str) -> tuple[object, ...] | int:
     returns=Kind.DATACUBE,
 )
 def _class_mask(cube: Chunk, band: str, classes: Sequence[float], dilation: float) -> Chunk:
+    unknown = [number for number in classes if not is_number(number)]
+    if unknown:
+        raise bad_argument("ClassUnknown", f"{unknown} are no classes", remedy="Classes are numbers, such as 3 or 8.")
     values = _band(cube, band)
-    return _grown(values, classes_to_mask(values.data, classes=list(classes)), dilation)
+    return _grown(values, classes_to_mask(values.data, classes=classes), dilation)
 
 
 @process(
@@ -94,7 +99,7 @@ def _class_mask(cube: Chunk, band: str, classes: Sequence[float], dilation: floa
     returns=Kind.DATACUBE,
 )
 def _bit_mask(cube: Chunk, band: str, bits: Sequence[object], dilation: float) -> Chunk:
-    positions = [bit for bit in bits if isinstance(bit, int) and 0 <= bit < 63]
+    positions = [bit for bit in bits if isinstance(bit, int) and is_number(bit) and 0 <= bit < 63]
     if len(positions) < len(bits):
         raise bad_argument("BitUnknown", f"{list(bits)} are not bits", remedy="Bits go from 0 to 62.")
     values = _band(cube, band)
@@ -118,8 +123,9 @@ def _grown(values: Chunk, masked: Valid, dilation: float) -> Chunk:
     Null pixels are masked too, but do not grow: where they end depends on how far the reader reads.
     """
     masked = masked & values.valid
-    if dilation < 0:
-        raise bad_argument("DilationNegative", f"dilation of {dilation} metres", remedy="Give 0 or more.")
+    if not 0 <= dilation <= _FARTHEST:
+        remedy = f"Give 0 to {_FARTHEST:,} metres."
+        raise bad_argument("DilationInvalid", f"dilation of {dilation} metres", remedy=remedy)
     if dilation:
         if values.dims[-2:] != ("y", "x"):
             raise bad_dimension("DimensionMismatch", f"the axes ({', '.join(values.dims)}) do not end with y, x")

@@ -156,7 +156,7 @@ class Evaluation:
         chunk = self._chunk(self._read(self._program.names, read, stacks, usable), read)
         started = perf_counter()
         known = {} if usable is None else {self._mask_node: self._mask_cube(usable, read)}
-        data, valid = _planes(self._value(chunk, known=known))
+        data, valid = _planes(self._value(chunk, known=known), len(self._program.outputs))
         inner = (..., *window.within(read))
         self.tally.seconds_compute += perf_counter() - started
         return Pixels(window, data[inner], valid[inner] & np.isfinite(data[inner]))
@@ -219,8 +219,13 @@ def _cropped(stack: Stack, window: Window, outer: Window) -> Stack:
     return Stack(data=stack.data[inner], nodata=stack.nodata, scales=stack.scales, offsets=stack.offsets)
 
 
-def _planes(chunk: Chunk) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
+def _planes(chunk: Chunk, bands: int) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
     """(bands, rows, cols) of a result that has one time or none, and bands or none."""
     valid = np.broadcast_to(chunk.valid, chunk.data.shape)
     shape = (-1, *chunk.data.shape[-2:])
-    return chunk.data.reshape(shape), valid.reshape(shape)
+    data = chunk.data.reshape(shape)
+    if chunk.data.size and len(data) != bands:
+        sizes = ", ".join(f"{name}: {size}" for name, size in zip(chunk.dims[:-2], chunk.data.shape, strict=False))
+        remedy = "Reduce what is neither bands nor pixels to one label."
+        raise RecipeError(f"the result is not of {bands} bands, but ({sizes})", remedy=remedy)
+    return data, valid.reshape(shape)

@@ -264,6 +264,44 @@ def test_reducing_time_needs_all_dates(tools):
     assert period(graph(tools.chain(over_bands))) == "date"
 
 
+def over(dimension, reducer):
+    return ("reduce_dimension", {"dimension": dimension, "reducer": reducer})
+
+
+RENAMED = ("rename_dimension", {"source": "t", "target": "time"})
+
+
+@pytest.mark.parametrize(
+    "steps",
+    [
+        [RENAMED, ("drop_dimension", {"name": "time"})],
+        [("drop_dimension", {"name": "t"})],
+        [RENAMED, ("rename_labels", {"dimension": "time", "source": [0], "target": ["first"]})],
+    ],
+)
+def test_what_looks_at_all_dates_needs_them(tools, steps):
+    assert period(graph(tools.chain(*steps))) == "all"
+
+
+def test_time_by_another_name_is_time(tools):
+    assert period(graph(tools.chain(RENAMED))) == "date"
+    assert period(graph(tools.chain(RENAMED, over("time", tools.callback("mean"))))) == "all"
+    assert period(graph(tools.chain(RENAMED, over("bands", tools.callback("mean"))))) == "date"
+
+
+@pytest.mark.parametrize(
+    "step",
+    [
+        over("x", {"process_graph": {"a": {"process_id": "pi", "arguments": {}, "result": True}}}),
+        ("drop_dimension", {"name": "y"}),
+        ("rename_dimension", {"source": "x", "target": "lon"}),
+    ],
+)
+def test_windows_do_not_know_whole_rows(tools, step):
+    with pytest.raises(RecipeError, match=r"pixels are computed window by window \[node 'step0'\]"):
+        period(graph(tools.chain(step)))
+
+
 def test_branches_must_agree(tools):
     nodes = {
         "load": load(tools),
@@ -356,6 +394,33 @@ def test_output_bands_of_a_reduction_bear_its_name(tools):
 def test_output_bands_know_common_names(tools):
     recipe = graph(tools.chain(("ndvi", {"target_band": "v"})))
     assert output_bands(recipe, ["B04", "B08"], ["red", "nir"]) == ("B04", "B08", "v")
+
+
+def test_elements_by_their_place_in_time(tools):
+    second = tools.callback("array_element", index=1)
+    by_month = ("aggregate_temporal_period", {"period": "month", "reducer": second})
+    for step in (over("t", second), by_month):
+        assert output_bands(graph(tools.chain(step)), BANDS) == ("B04", "B08", "SCL")
+    assert output_bands(graph(tools.chain(over("bands", second))), BANDS) == ("array_element",)
+
+
+@pytest.mark.parametrize(
+    ("step", "text"),
+    [
+        (("apply_dimension", {"dimension": "t", "target_dimension": "q"}), "3 labels along 'q'"),
+        (("apply_dimension", {"dimension": "t"}), "3 labels along 't'"),
+        (("filter_labels", {"dimension": "bands"}), "no band"),
+    ],
+)
+def test_results_that_are_no_rasters_of_bands(tools, step, text):
+    process, given = step
+    never = {"process_id": "eq", "arguments": {"x": {"from_parameter": "value"}, "y": "no"}, "result": True}
+    made = {
+        "apply_dimension": {"process": tools.callback("quantiles", probabilities=[0.1, 0.5, 0.9])},
+        "filter_labels": {"condition": {"process_graph": {"only": never}}},
+    }
+    with pytest.raises(RecipeError, match=text):
+        output_bands(graph(tools.chain((process, {**given, **made[process]}))), BANDS)
 
 
 def test_output_bands_of_what_is_no_cube(tools):

@@ -305,6 +305,7 @@ def test_dimensions_are_added_renamed_and_dropped(tools):
         (("rename_dimension", {"source": "time", "target": "u"}), "DimensionNotAvailable"),
         (("rename_labels", {"dimension": "bands", "source": ["B1"], "target": ["x"]}), "LabelNotAvailable"),
         (("rename_labels", {"dimension": "bands", "source": ["B01"], "target": ["B02"]}), "LabelExists"),
+        (("rename_labels", {"dimension": "bands", "source": ["B01", "B02"], "target": ["v", "v"]}), "LabelExists"),
         (("dimension_labels", {"dimension": "band"}), "DimensionNotAvailable"),
     ],
 )

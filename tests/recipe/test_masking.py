@@ -1,5 +1,7 @@
 """Masks of classes and bits, and their use."""
 
+import math
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -103,7 +105,10 @@ def test_windows_with_a_halo_give_the_same_mask(tools, seed, dilation, cut):
     ("arguments", "error", "text"),
     [
         ({"band": "SLC"}, DimensionError, "no band 'SLC'.*Did you mean 'SCL'"),
-        ({"dilation": -1}, ArgumentError, "DilationNegative"),
+        ({"dilation": -1}, ArgumentError, "DilationInvalid"),
+        ({"dilation": math.inf}, ArgumentError, "DilationInvalid"),
+        ({"dilation": 1e7}, ArgumentError, "Give 0 to 100,000 metres"),
+        ({"classes": ["clouds"]}, ArgumentError, "ClassUnknown: .'clouds'. are no classes"),
     ],
 )
 def test_faults(tools, arguments, error, text):
