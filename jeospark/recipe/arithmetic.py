@@ -11,6 +11,8 @@ from jeospark.recipe.values import Field, elementwise, is_number
 
 NUMBER = Kind.NUMBER | Kind.NULL
 MATH = "math"
+_MOST_DIGITS = 300
+"""Of a float64, about."""
 
 
 def declare_elementwise(
@@ -77,6 +79,9 @@ def _whole(x: object) -> object:
     returns=NUMBER,
 )
 def _round(x: object, digits: int) -> object:
+    if abs(digits) > _MOST_DIGITS:
+        remedy = f"Give -{_MOST_DIGITS} to {_MOST_DIGITS}."
+        raise bad_argument("DigitsInvalid", f"{digits} digits after the decimal point", remedy=remedy)
     return elementwise(lambda value: np.round(value, int(digits)), x)
 
 

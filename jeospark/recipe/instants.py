@@ -1,6 +1,5 @@
 """Instants and intervals of time as openEO writes them (RFC 3339); all in UTC."""
 
-from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import Self
 
@@ -42,17 +41,19 @@ def instant(text: str) -> datetime:
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
-def interval(extent: Sequence[object]) -> Interval:
+def interval(extent: object) -> Interval:
     """Read a pair of start and end, either of which may be null.
 
     Raises:
         ArgumentError: It is no pair, an element is no date, or the end is not after the start.
     """
-    if len(extent) != 2 or not all(end is None or isinstance(end, str) for end in extent):
-        raise bad_argument("TemporalExtentInvalid", f"{list(extent)} is no pair of a start and an end")
-    start, end = (None if text is None else instant(str(text)) for text in extent)
+    pair = extent if isinstance(extent, (list, tuple)) else ()
+    if len(pair) != 2 or not all(end is None or isinstance(end, str) for end in pair):
+        remedy = 'Write it like ["2019-07-01", "2019-08-01"]; null is open.'
+        raise bad_argument("TemporalExtentInvalid", f"{extent!r} is no pair of a start and an end", remedy=remedy)
+    start, end = (None if text is None else instant(text) for text in pair)
     if start is not None and end is not None and start >= end:
-        raise bad_argument("TemporalExtentEmpty", f"{extent[1]} is not after {extent[0]}", remedy="Swap them.")
+        raise bad_argument("TemporalExtentEmpty", f"{pair[1]} is not after {pair[0]}", remedy="Swap them.")
     return start, end
 
 

@@ -8,6 +8,7 @@ from jeospark.errors import RecipeError
 from jeospark.recipe.nodes import FromNode, FromParameter, Node, Steps
 from jeospark.recipe.registry import did_you_mean
 
+_GREATEST = 2**63 - 1
 Document = Mapping[str, object]
 _NODE_KEYS = ("process_id", "arguments", "result", "description", "namespace")
 
@@ -22,7 +23,7 @@ def read_document(source: str | Document) -> Document:
     if isinstance(source, str):
         try:
             document = json.loads(source)
-        except json.JSONDecodeError as error:
+        except (ValueError, RecursionError) as error:
             raise RecipeError(f"the recipe is no JSON: {error}", remedy="Check the text at that place.") from error
     for key in ("process", "process_graph"):
         inner = document.get(key) if isinstance(document, Mapping) else None
@@ -30,7 +31,16 @@ def read_document(source: str | Document) -> Document:
             document = inner
     if not isinstance(document, Mapping):
         raise RecipeError(f"a process graph is an object, not {type(document).__name__}")
+    _check_text(document)
     return document
+
+
+def _check_text(document: Document) -> None:
+    try:
+        json.dumps(document, ensure_ascii=False, default=str).encode()
+    except UnicodeEncodeError as error:
+        what = f"half a character ({error.object[error.start : error.end]!r}) stands in the recipe"
+        raise RecipeError(what, remedy="Write characters beyond \\uffff as a pair, or in UTF-8.") from error
 
 
 def parse_steps(document: Document, *, where: str = "") -> tuple[dict[str, Node], str]:
@@ -84,6 +94,8 @@ def _parse_node(name: str, value: object) -> Node:
 def _parse_value(value: object, *, where: str) -> object:
     if isinstance(value, (list, tuple)):
         return [_parse_value(element, where=where) for element in value]
+    if isinstance(value, int) and abs(value) > _GREATEST:
+        raise RecipeError(f"a number of {len(str(value))} digits", where=where, remedy=f"Give at most {_GREATEST}.")
     if not isinstance(value, Mapping):
         return value
     if set(value) == {"from_node"}:

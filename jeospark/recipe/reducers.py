@@ -112,8 +112,16 @@ def _chances(probabilities: object, intervals: object) -> list[float]:
     chosen = intervals if probabilities is None else probabilities
     if is_number(chosen):
         parts = int(chosen)  # type: ignore[call-overload]
+        if parts < 2:
+            raise bad_argument(
+                "QuantilesParameterInvalid", f"{parts} intervals have no cut point", remedy="Give 2 or more."
+            )
         return [part / parts for part in range(1, parts)]
-    chances = [float(chance) for chance in chosen]  # type: ignore[attr-defined]
+    if not isinstance(chosen, (list, tuple)) or not all(map(is_number, chosen)):
+        raise bad_argument(
+            "QuantilesParameterInvalid", f"{chosen!r} are no probabilities", remedy="Give numbers from 0 to 1."
+        )
+    chances = [float(chance) for chance in chosen]
     if any(one > other for one, other in pairwise(chances)) or not all(0 <= chance <= 1 for chance in chances):
         raise bad_argument("AscendingProbabilitiesRequired", f"{chances} do not ascend from 0 to 1")
     return chances

@@ -89,7 +89,7 @@ def _aggregate_period(cube: Chunk, period: str, reducer: Callback, dimension: st
 )
 def _aggregate_temporal(
     cube: Chunk,
-    intervals: Sequence[Sequence[object]],
+    intervals: Sequence[object],
     reducer: Callback,
     labels: Sequence[object],
     dimension: str | None,
@@ -97,8 +97,11 @@ def _aggregate_temporal(
 ) -> Chunk:
     name = temporal_dimension(cube, dimension)
     tests = [_membership(pair) for pair in intervals]
-    names = tuple(labels) or tuple(pair[0] for pair in intervals)
-    if len(set(names)) < len(names):
+    names = tuple(labels) or tuple(pair[0] for pair in intervals if isinstance(pair, (list, tuple)))
+    for label in labels:
+        if not isinstance(label, (str, int, float)):
+            raise bad_argument("LabelInvalid", f"{label!r} is no label", remedy="Labels are texts or numbers.")
+    if len(set(map(repr, names))) < len(names):
         raise bad_argument("DistinctDimensionLabelsRequired", f"{names} are not distinct", remedy="Give 'labels'.")
     if len(names) != len(tests):
         raise bad_argument("LabelMismatch", f"{len(names)} labels for {len(tests)} intervals")
@@ -122,10 +125,10 @@ def _aggregate(
     return with_labels(cube, name, stack(fields), labels)
 
 
-def _membership(pair: Sequence[object]) -> Callable[[datetime], bool]:
+def _membership(pair: object) -> Callable[[datetime], bool]:
     """Tell which instants are in an interval; one of times of day may reach over midnight."""
-    times = [_time(end) for end in pair]
-    if len(times) == 2 and all(times):
+    times = [_time(end) for end in pair] if isinstance(pair, (list, tuple)) else []
+    if len(times) == 2 and all(moment is not None for moment in times):
         start, end = (moment for moment in times if moment is not None)
         if start < end:
             return lambda when: start <= when.time() < end
@@ -135,9 +138,17 @@ def _membership(pair: Sequence[object]) -> Callable[[datetime], bool]:
 
 
 def _time(text: object) -> time | None:
-    if not isinstance(text, str) or len(text) < 5 or text[2] != ":":
+    """Read a time of day in UTC, None for what is none."""
+    if not isinstance(text, str) or text[2:3] != ":":
         return None
-    return time.fromisoformat(text.removesuffix("Z"))
+    remedy = "Times of day are UTC, and written like 18:00:00, up to 23:59:59; a day is from 00:00:00 to 00:00:00."
+    try:
+        moment = time.fromisoformat(text.removesuffix("Z"))
+    except ValueError as error:
+        raise bad_argument("TemporalExtentInvalid", f"'{text}' is no time of day", remedy=remedy) from error
+    if moment.tzinfo is not None:
+        raise bad_argument("TemporalExtentInvalid", f"'{text}' has a time zone", remedy=remedy)
+    return moment
 
 
 def _datetime(label: object) -> datetime:

@@ -210,6 +210,37 @@ def test_aggregate_by_times_of_day(tools):
     assert result.data.ravel().tolist() == [4, 3]
 
 
+@pytest.mark.parametrize(
+    ("intervals", "text"),
+    [
+        ([["12:00:00", "24:00:00"]], "'24:00:00' is no time of day .*from 00:00:00 to 00:00:00"),
+        ([["12:00:00+02:00", "13:00:00+02:00"]], "'12:00:00.02:00' has a time zone"),
+        ([["12:00:00", None]], "TemporalExtentInvalid"),
+        (["2020-01-01", "2020-02-01"], "'2020-01-01' is no pair"),
+        ([2020], "2020 is no pair"),
+    ],
+)
+def test_intervals_that_cannot_be_aggregated(tools, intervals, text):
+    step = ("aggregate_temporal", {"intervals": intervals, "reducer": tools.callback("sum")})
+    with pytest.raises(ArgumentError, match=text):
+        tools.run(tools.chain(step), tools.cube(ramp()))
+
+
+def test_a_day_goes_from_midnight_to_midnight(tools):
+    step = {"intervals": [["00:00:00Z", "00:00:00Z"]], "reducer": tools.callback("count")}
+    result = tools.run(tools.chain(("aggregate_temporal", step)), tools.cube(ramp()))
+    assert (result.data == 3).all()
+
+
+def test_apply_dimension_spreads_plain_numbers(tools):
+    made = tools.callback("array_concat", array1=[1, None], array2=[2])
+    del made["process_graph"]["only"]["arguments"]["data"]
+    result = tools.run(tools.chain(("apply_dimension", {"dimension": "t", "process": made})), tools.cube(ramp()))
+    assert result.data.shape == (3, 2, 2, 2)
+    assert result.data[:, 0, 0, 0].tolist() == [1, 0, 2]
+    assert result.valid[:, 1, 1, 1].tolist() == [True, False, True]
+
+
 def test_filter_temporal_is_half_open(tools):
     step = ("filter_temporal", {"extent": ["2020-01-01", "2020-01-11"]})
     assert tools.run(tools.chain(step), tools.cube(ramp())).labels["t"] == tools.dates(1)
@@ -306,6 +337,7 @@ def test_dimensions_are_added_renamed_and_dropped(tools):
         (("rename_labels", {"dimension": "bands", "source": ["B1"], "target": ["x"]}), "LabelNotAvailable"),
         (("rename_labels", {"dimension": "bands", "source": ["B01"], "target": ["B02"]}), "LabelExists"),
         (("rename_labels", {"dimension": "bands", "source": ["B01", "B02"], "target": ["v", "v"]}), "LabelExists"),
+        (("rename_labels", {"dimension": "bands", "source": ["B01"], "target": [["v"]]}), "LabelInvalid"),
         (("dimension_labels", {"dimension": "band"}), "DimensionNotAvailable"),
     ],
 )

@@ -122,6 +122,13 @@ def test_nodes_come_in_an_order_of_evaluation():
 FAULTS = [
     ("{", RecipeError, "no JSON"),
     ("[]", RecipeError, "object"),
+    ("[" * 100_000, RecipeError, "no JSON"),
+    (
+        '{"a": {"process_id": "constant", "arguments": {"x": "\\ud800"}, "result": true}}',
+        RecipeError,
+        "half a character",
+    ),
+    ({"a": node("constant", x=10**30, result=True)}, RecipeError, "a number of 31 digits [node 'a']"),
     ({}, RecipeError, "no result"),
     ({"a": node("pi")}, RecipeError, "no result"),
     ({"a": node("pi", result=True), "b": node("pi", result=True)}, RecipeError, "2 results (a, b)"),
