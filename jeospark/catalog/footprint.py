@@ -135,11 +135,11 @@ def footprint_of_geojson(geometry: Mapping[str, Any]) -> dict[str, Any]:
     """
     try:
         shape = shapely.force_2d(shapely.geometry.shape(geometry))
+        if shape.geom_type == "Polygon" and _jumps(shape):
+            return footprint_of_ring(*np.asarray(shape.exterior.coords).T)
+        return _as_item_fields(_cut(_polygons(shape)))
     except (shapely.errors.ShapelyError, AttributeError, IndexError, KeyError, TypeError, ValueError) as error:
         raise SourceError(f"the geometry is not GeoJSON ({error})", remedy="Mend the item's geometry.") from error
-    if shape.geom_type == "Polygon" and _jumps(shape):
-        return footprint_of_ring(*np.asarray(shape.exterior.coords).T)
-    return _as_item_fields(_cut(_polygons(shape)))
 
 
 def footprint_of_bbox(bbox: Sequence[float]) -> dict[str, Any]:

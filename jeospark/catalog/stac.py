@@ -1,6 +1,7 @@
 """Static STAC, 1.0 or 1.1, on disk: items harmonised to STAC 1.1 with absolute hrefs."""
 
 from collections.abc import Callable, Iterator, Mapping
+from math import isfinite
 from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import urlsplit
@@ -95,6 +96,8 @@ def _properties(given: Mapping[str, Any], profile: Profile | None) -> dict[str, 
 
 
 def _is_flat(value: Any) -> bool:
+    if isinstance(value, float) and not isfinite(value):
+        return False
     if isinstance(value, list):
         return bool(value) and len({type(one) for one in value}) == 1 and isinstance(value[0], str | int | float)
     return isinstance(value, str | int | float)

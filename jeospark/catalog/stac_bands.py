@@ -52,9 +52,9 @@ def named_bands(
 
 def collection_bands(collection: Mapping[str, Any], key: str) -> list[list[dict[str, Any]]]:
     """List what a collection says of the bands of an asset: its item_assets, its bands, its summaries, its cube."""
-    cube = [one for one in collection.get("cube:dimensions", {}).values() if one.get("type") == "bands"]
+    cube = [one for one in (collection.get("cube:dimensions") or {}).values() if one.get("type") == "bands"]
     names = [[{"name": name} for name in one.get("values", ())] for one in cube]
-    holders = (collection.get("item_assets", {}).get(key, {}), collection, collection.get("summaries", {}))
+    holders = ((collection.get("item_assets") or {}).get(key, {}), collection, collection.get("summaries") or {})
     return [*(declared_bands(holder) for holder in holders), *names]
 
 

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
+from jeospark.catalog.stac_shape import check_collection, check_item
 from jeospark.errors import SourceError
 
 Reject = Callable[[str, str], None]
@@ -88,7 +89,7 @@ def _followed(target: Path, collection: dict[str, Any], seen: set[Path], reject:
 
 
 def _targets(document: dict[str, Any], file: Path, reject: Reject) -> Iterator[Path]:
-    for link in document.get("links", ()):
+    for link in document.get("links") or ():
         if link.get("rel") in ("item", "child"):
             if is_remote(link["href"]):
                 reject(link["href"], f"the link of {file} leads to a server; only files are followed")
@@ -99,17 +100,28 @@ def _targets(document: dict[str, Any], file: Path, reject: Reject) -> Iterator[P
 def _items(document: dict[str, Any], file: Path, collection: dict[str, Any], reject: Reject) -> Iterator[Found]:
     features = document.get("features", ()) if document["type"] == "FeatureCollection" else [document]
     for feature in features:
-        lacking = [name for name in ("properties", "assets") if not isinstance(feature.get(name), dict)]
-        lacking += [] if feature.get("id") else ["id"]
-        if not lacking:
-            yield Found(document=feature, path=file, collection=collection or _linked(feature, file))
+        try:
+            _check_feature(feature)
+            found = Found(document=feature, path=file, collection=collection or _linked(feature, file))
+        except SourceError as error:
+            named = f"{file}#{feature['id']}" if feature.get("id") else str(file)
+            reject(error.where or named, reason_of(error))
         else:
-            name = f"'{feature['id']}'" if "id" not in lacking else "a feature"
-            reject(str(file), f"{name} is no STAC item: it has no {' and no '.join(lacking)}. Give STAC items.")
+            yield found
+
+
+def _check_feature(feature: dict[str, Any]) -> None:
+    lacking = [name for name in ("properties", "assets") if not isinstance(feature.get(name), dict)]
+    lacking += [] if feature.get("id") else ["id"]
+    if lacking:
+        name = f"'{feature['id']}'" if "id" not in lacking else "a feature"
+        what = f"{name} is no STAC item: it has no {' and no '.join(lacking)}"
+        raise SourceError(what, remedy="Give STAC items.")
+    check_item(feature)
 
 
 def _linked(item: dict[str, Any], file: Path) -> dict[str, Any]:
-    for link in item.get("links", ()):
+    for link in item.get("links") or ():
         if link.get("rel") == "collection" and not is_remote(link["href"]):
             target = local_path(link["href"], file)
             return _load(target) if target.exists() else {}
@@ -121,9 +133,13 @@ def _load(file: Path) -> dict[str, Any]:
         document = json.loads(file.read_bytes())
     except OSError as error:
         raise SourceError(f"the file cannot be read ({error.strerror})", where=str(file), remedy="Check it.") from error
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise SourceError(f"the file is not JSON ({error})", where=str(file), remedy="Check it.") from error
     if isinstance(document, list):
         # Some tools write the items of a search as a bare list.
         return {"type": "FeatureCollection", "features": [one for one in document if isinstance(one, dict)]}
-    return document if isinstance(document, dict) else {}
+    if not isinstance(document, dict):
+        return {}
+    if document.get("type") in ("Catalog", "Collection"):
+        check_collection(document)
+    return document

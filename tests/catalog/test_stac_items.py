@@ -117,6 +117,52 @@ def test_items_that_cannot_be_used_are_rejected_with_a_reason(read, changes, tex
     assert "item.json" in path
 
 
+@pytest.mark.parametrize(
+    ("where", "field", "value", "text"),
+    [
+        ((), "links", None, ""),
+        ((), "links", [{"rel": "self"}], "links is [{'rel': 'self'}], and must be a list of links with an href"),
+        ((), "bbox", [5, 50, "6", 51], "bbox is"),
+        ((), "geometry", {"type": "Polygon", "coordinates": [[[math.nan, 1], [2, 3], [4, 5]]]}, "geometry is"),
+        ((), "geometry", {"type": "Polygon", "coordinates": [[[1, 1], [1, 1]]]}, "not GeoJSON"),
+        (("properties",), "proj:shape", [0, 10], "properties: proj:shape is [0, 10], and must be rows and columns"),
+        (("properties",), "proj:bbox", {}, "proj:bbox is {}"),
+        (("assets", "a"), "proj:transform", [0] * 6, "asset 'a': proj:transform is [0, 0, 0, 0, 0, 0]"),
+        (("assets", "a"), "href", ["./a.tif"], "asset 'a': href is"),
+        (("assets", "a"), "raster:bands", [{"scale": "ten"}], "numbers for scale and offset"),
+        (("assets", "a"), "bands", [{"name": {"a": 1}}], "names and units of text"),
+        (("assets", "a"), "nodata", "none", "asset 'a': nodata is 'none'"),
+    ],
+)
+def test_fields_of_another_form_are_named_and_stop_nothing(read, where, field, value, text):
+    odd = _old_item(id="odd")
+    holder = odd
+    for key in where:
+        holder = holder[key]
+    holder[field] = value
+    items, rejected = read({"type": "FeatureCollection", "features": [odd, _old_item()]})
+    assert [item["id"] for item in items] == (["old"] if text else ["odd", "old"])
+    assert all(path.endswith("#odd") and text in reason for path, reason in rejected)
+
+
+@pytest.mark.parametrize(
+    ("collection", "text"),
+    [({"links": "none"}, "links is 'none'"), ({"summaries": []}, "summaries is []"), (None, "JSON")],
+)
+def test_a_collection_of_another_form_costs_its_own_items(read, tmp_path, collection, text):
+    document = "{" if collection is None else json.dumps({"type": "Collection", **collection})
+    (tmp_path / "collection.json").write_text(document)
+    linked = _old_item(id="linked", links=[{"rel": "collection", "href": "collection.json"}])
+    items, rejected = read({"type": "FeatureCollection", "features": [linked, _old_item()]})
+    assert [item["id"] for item in items] == ["old"]
+    assert text in rejected[0][1]
+
+
+def test_numbers_that_json_lacks_are_no_properties(read):
+    (item,), _ = read(_old_item(properties={"datetime": "2021-02-03T00:00:00Z", "eo:cloud_cover": math.nan}))
+    assert "eo:cloud_cover" not in item["properties"]
+
+
 def test_a_missing_geometry_comes_from_the_bbox_or_the_grid(read):
     (by_box,), _ = read(_old_item(geometry=None))
     (by_grid,), _ = read(_old_item(geometry=None, bbox=None))
