@@ -105,14 +105,13 @@ def _bands(value: Any) -> bool:
 
 _BAND: dict[str, Test] = {
     **dict.fromkeys(("name", "common_name", "eo:common_name", "data_type", "unit"), _text),
-    **dict.fromkeys(("scale", "offset", "raster:scale", "raster:offset"), _number),
+    **dict.fromkeys(("scale", "raster:scale"), lambda value: _number(value) and value != 0),
+    **dict.fromkeys(("offset", "raster:offset"), _number),
     "nodata": _nodata,
     "classification:classes": _list_of_objects,
 }
 _A_BOX = "four or six numbers, in their order"
-_SOME_BANDS = (
-    "a list of bands with names and units of text, numbers for scale and offset, and a number or 'nan' for nodata"
-)
+_SOME_BANDS = "a list of bands: text for names and units, numbers for scale (not 0), offset and nodata (or 'nan')"
 _BANDS = dict.fromkeys(("bands", "eo:bands", "raster:bands"), (_bands, _SOME_BANDS))
 _PROPERTIES = {
     **_BANDS,

@@ -1,6 +1,7 @@
 """Recipes seen at once, without Spark."""
 
 from dataclasses import dataclass
+from itertools import pairwise
 from math import isfinite
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -26,6 +27,7 @@ from jeospark.task.observation import BadAssetError
 from jeospark.task.preview import evaluate_view
 from jeospark.task.product import product
 from jeospark.task.program import Program, only_load, program
+from jeospark.tiling.extent import turn_of
 
 Bounds = tuple[float, float, float, float]
 
@@ -103,9 +105,21 @@ def _geobox(ready: Program, bounds: Bounds | None, size: int, crs: str) -> GeoBo
     left, bottom, right, top = area.bounds_in(crs)
     if not all(map(isfinite, (left, bottom, right, top))):
         raise ExtentError(f"the area {asked} has no place in {crs}", remedy="Name another CRS by `crs`.")
+    _check_whole(area, crs)
     longest = max(right - left, top - bottom)
     shape = (max(round(size * (top - bottom) / longest), 1), max(round(size * (right - left) / longest), 1))
     return geobox_of_bbox(area, crs=crs, shape=shape)
+
+
+def _check_whole(area: BBox, crs: str) -> None:
+    """Refuse an area over the antimeridian in a CRS that ends there: between its ends lies the rest of the Earth."""
+    if turn_of(crs):
+        return
+    sides = sorted(area.parts_in(crs))
+    for (west, _, end, _), (start, _, east, _) in pairwise(sides):
+        if start - end > end - west + east - start:
+            remedy = "Name a CRS that goes on there by `crs` (`--crs`), such as EPSG:4326 or that of the data."
+            raise ExtentError(f"the area {area.lonlat} crosses the antimeridian, where {crs} is cut", remedy=remedy)
 
 
 def _named(error: BadAssetError) -> JeosparkError:

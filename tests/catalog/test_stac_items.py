@@ -129,8 +129,9 @@ def test_items_that_cannot_be_used_are_rejected_with_a_reason(read, changes, tex
         (("properties",), "proj:bbox", {}, "proj:bbox is {}"),
         (("assets", "a"), "proj:transform", [0] * 6, "asset 'a': proj:transform is [0, 0, 0, 0, 0, 0]"),
         (("assets", "a"), "href", ["./a.tif"], "asset 'a': href is"),
-        (("assets", "a"), "raster:bands", [{"scale": "ten"}], "numbers for scale and offset"),
-        (("assets", "a"), "bands", [{"name": {"a": 1}}], "names and units of text"),
+        (("assets", "a"), "raster:bands", [{"scale": "ten"}], "numbers for scale (not 0), offset and nodata"),
+        (("assets", "a"), "raster:bands", [{"scale": 0}], "numbers for scale (not 0), offset and nodata"),
+        (("assets", "a"), "bands", [{"name": {"a": 1}}], "text for names and units"),
         (("assets", "a"), "nodata", "none", "asset 'a': nodata is 'none'"),
     ],
 )

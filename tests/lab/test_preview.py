@@ -120,6 +120,15 @@ def test_an_area_that_a_projection_cannot_show_is_named(archive, scene):
         chain().preview((-170, -50, -160, -40), crs=globe, catalog=archive.catalog)
 
 
+def test_an_area_over_the_antimeridian_needs_a_crs_that_goes_on_there(archive, scene):
+    archive.write("a", "2020-05-01", scene(1))
+    archive.save()
+    with pytest.raises(ExtentError, match="where EPSG:3857 is cut"):
+        chain().preview((179.9, 45, -179.9, 45.1), catalog=archive.catalog)
+    with pytest.raises(EmptySelectionError):
+        chain().preview((179.9, 45, -179.9, 45.1), crs="EPSG:4326", catalog=archive.catalog)
+
+
 def test_the_area_of_the_recipe_is_the_one_shown_where_none_is_given(archive, scene):
     archive.write("a", "2020-05-01", scene(1, shape=(256, 256)))
     archive.save()
