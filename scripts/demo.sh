@@ -31,3 +31,6 @@ echo "Composites (COG), STAC catalogues, quicklooks (PNG) and reports:"
 for folder in demo-output/romania-*/; do
   echo "  ${folder}report.html   ${folder}collection.json   ${folder}*/*.tif   ${folder}*/*.png"
 done
+echo
+echo "To go on with their catalogue, in Python or by jeospark:"
+echo "  . scripts/env.sh; export JEOSPARK_CATALOG=\"$JEOSPARK_CATALOG\""
