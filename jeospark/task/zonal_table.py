@@ -3,12 +3,14 @@
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from math import inf
 from typing import Any
 
 import numpy as np
 import pyarrow as pa
 from numpy.typing import NDArray
 
+from jeospark.errors import SettingError
 from jeospark.schema import INSTANT
 from udfs.rings import FULL
 from udfs.spectrum import COUNT, STATISTICS, Spectrum, merged, statistics, values_of
@@ -65,6 +67,15 @@ class Limits:
     """Share of usable pixels below which they are."""
     histogram: frozenset[str] = frozenset()
     """Bands whose values are counted."""
+
+    def __post_init__(self) -> None:
+        """Refuse what would make every statistic null, or none."""
+        for name, most in (("min_pixels", inf), ("min_valid_share", 1.0)):
+            number = getattr(self, name)
+            if not 0 <= number <= most:
+                raise SettingError(
+                    f"{number:g} is no number from 0 to {most:g}", where=name, remedy="Give such a number."
+                )
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -3,6 +3,7 @@ import pyarrow.compute as pc
 import pytest
 import shapely
 
+from jeospark.errors import SettingError
 from jeospark.lab.recipe import load_collection
 from jeospark.task.zonal_table import Limits
 from udfs.spectrum import STATISTICS
@@ -155,6 +156,12 @@ def test_too_few_pixels_are_null(dated, plain, bench):
         assert row["count"] is not None
     half = bench.run(dated, plain, zones, grid=FOUR, limits=Limits(min_valid_share=0.99))
     assert {row["p50"] for row in half.to_pylist() if row["zone"] == "big"} == {None}
+
+
+@pytest.mark.parametrize("limits", [{"min_pixels": -1}, {"min_valid_share": 80}, {"min_valid_share": float("nan")}])
+def test_limits_that_leave_nothing_are_refused(limits):
+    with pytest.raises(SettingError, match=f"is no number from 0 .*{next(iter(limits))}"):
+        Limits(**limits)
 
 
 def test_histograms_count_classes(dated, bench):
