@@ -8,7 +8,7 @@ from jeospark.recipe.comparison import equal
 from jeospark.recipe.failures import bad_argument
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import did_you_mean, optional, process, required
-from jeospark.recipe.values import Data, Field, FieldArray, Valid, as_array, both_valid, null_like, unwrap
+from jeospark.recipe.values import Data, Field, FieldArray, Valid, as_array, both_valid, null_like, spread, unwrap
 
 ARRAYS = "arrays"
 _LABEL = Kind.NUMBER | Kind.STRING
@@ -114,7 +114,9 @@ def _or(one: object, other: object) -> object:
 def _concat(one: object, other: object) -> object:
     if isinstance(one, (list, tuple)) and isinstance(other, (list, tuple)):
         return [*one, *other]
-    first, second = as_array(one), as_array(other)
+    arrays = as_array(one), as_array(other)
+    shape = max(arrays, key=lambda array: array.data.ndim).data.shape[1:]
+    first, second = (spread(array, shape) for array in arrays)
     labels = None if first.labels is None or second.labels is None else (*first.labels, *second.labels)
     if labels is not None and len(set(labels)) < len(labels):
         raise bad_argument("ArrayLabelConflict", f"a label occurs in both arrays: {labels}")

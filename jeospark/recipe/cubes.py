@@ -23,7 +23,7 @@ from jeospark.recipe.failures import bad_dimension
 from jeospark.recipe.instants import instant
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import callback, did_you_mean, optional, process, required
-from jeospark.recipe.values import Field, FieldArray, as_array, as_field
+from jeospark.recipe.values import Field, as_array, as_field, spread
 
 CUBES = "cubes"
 CUBE = required("data", Kind.DATACUBE, "A data cube.")
@@ -75,7 +75,7 @@ def _reduce(cube: Chunk, reducer: Callback, dimension: str, context: object) -> 
 )
 def _apply_dimension(cube: Chunk, function: Callback, dimension: str, target: str | None, context: object) -> Chunk:
     before = along(cube, dimension)
-    after = _spread(as_array(function(data=before, context=context)), before.data.shape[1:])
+    after = spread(as_array(function(data=before, context=context)), before.data.shape[1:])
     same = len(after.data) == len(before.data) and target in (None, dimension)
     labels = labels_of(cube, dimension) if same else tuple(range(len(after.data)))
     if target in (None, dimension):
@@ -83,16 +83,6 @@ def _apply_dimension(cube: Chunk, function: Callback, dimension: str, target: st
     if target in cube.dims:
         cube = drop_dimension(cube, target)
     return rename_dimension(with_labels(cube, dimension, after, labels), dimension, str(target), kind="other")
-
-
-def _spread(array: FieldArray, shape: tuple[int, ...]) -> FieldArray:
-    """Give every pixel an array of plain numbers; one of fields is returned as it is."""
-    if array.data.ndim > 1:
-        return array
-    spread = (len(array.data), *shape)
-    index = (slice(None), *(np.newaxis,) * len(shape))
-    data = array.data if array.data.dtype.kind == "b" else array.data.astype(np.float32)
-    return FieldArray(np.broadcast_to(data[index], spread), np.broadcast_to(array.valid[index], spread))
 
 
 @process(

@@ -124,7 +124,7 @@ def _part(cube: Chunk, places: list[Any], shared: list[Any]) -> Field:
 
 def _common_names(one: Chunk, other: Chunk) -> dict[str, Labels]:
     bands = dimensions_of_type(one, BANDS)
-    if not bands:
+    if len(bands) != 1:
         return {}
     pairs: dict[object, object] = {}
     for cube in (one, other):

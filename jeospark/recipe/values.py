@@ -119,6 +119,16 @@ def as_array(value: object) -> FieldArray:
     return FieldArray(np.array([0 if one is None else one for one in value], dtype), valid)
 
 
+def spread(array: FieldArray, shape: tuple[int, ...]) -> FieldArray:
+    """Give every pixel an array of plain numbers; one of fields is returned as it is."""
+    if array.data.ndim > 1:
+        return array
+    index = (slice(None), *(np.newaxis,) * len(shape))
+    data = array.data if array.data.dtype.kind == "b" else array.data.astype(np.float32)
+    sizes = (len(array.data), *shape)
+    return FieldArray(np.broadcast_to(data[index], sizes), np.broadcast_to(array.valid[index], sizes), array.labels)
+
+
 def stack(fields: Sequence[Field], labels: tuple[object, ...] | None = None) -> FieldArray:
     """Put fields of one shape one after the other."""
     return FieldArray(np.stack([one.data for one in fields]), np.stack([one.valid for one in fields]), labels)

@@ -220,12 +220,13 @@ def _cropped(stack: Stack, window: Window, outer: Window) -> Stack:
 
 
 def _planes(chunk: Chunk, bands: int) -> tuple[NDArray[np.floating], NDArray[np.bool_]]:
-    """(bands, rows, cols) of a result that has one time or none, and bands or none."""
-    valid = np.broadcast_to(chunk.valid, chunk.data.shape)
+    """(bands, rows, cols) of a result that has one time or none, and bands or none; null where no date is left."""
     shape = (-1, *chunk.data.shape[-2:])
-    data = chunk.data.reshape(shape)
-    if chunk.data.size and len(data) != bands:
+    if not chunk.data.size:
+        return np.zeros((bands, *shape[1:]), np.float32), np.zeros((bands, *shape[1:]), np.bool_)
+    data, valid = chunk.data.reshape(shape), np.broadcast_to(chunk.valid, chunk.data.shape).reshape(shape)
+    if len(data) != bands:
         sizes = ", ".join(f"{name}: {size}" for name, size in zip(chunk.dims[:-2], chunk.data.shape, strict=False))
         remedy = "Reduce what is neither bands nor pixels to one label."
         raise RecipeError(f"the result is not of {bands} bands, but ({sizes})", remedy=remedy)
-    return data, valid.reshape(shape)
+    return data, valid

@@ -93,6 +93,9 @@ def program(recipe: str, collection: tuple[OutputBand, ...]) -> Program:
     graph = ProcessGraph.from_json(recipe)
     load = only_load(graph)
     bands = collection if load.bands is None else _named(load.bands, collection)
+    if not bands:
+        remedy = "Let it use a band, or name some in load_collection."
+        raise RecipeError("the recipe reads no band", where=f"node '{load.node}'", remedy=remedy)
     names, common = tuple(band.name for band in bands), tuple(band.common_name for band in bands)
     _check_filters(graph, collection)
     masking, asked = class_bands(graph), resampling(graph)

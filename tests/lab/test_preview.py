@@ -6,7 +6,7 @@ import rasterio
 from rasterio.transform import Affine
 
 from jeospark.catalog.bands import collection_bands
-from jeospark.errors import AssetUnreadableError, CatalogError, EmptySelectionError, ExtentError
+from jeospark.errors import AssetUnreadableError, CatalogError, EmptySelectionError, ExtentError, RecipeError
 from jeospark.grid import Grid, geobox_from
 from jeospark.lab.recipe import load_collection
 from jeospark.settings import Settings
@@ -110,6 +110,41 @@ def test_a_picture_of_a_box_in_degrees(archive, scene, tmp_path):
     view.to_png(tmp_path / "view.png")
     assert (tmp_path / "view.png").read_bytes().startswith(b"\x89PNG")
     assert view._repr_png_() == (tmp_path / "view.png").read_bytes()
+
+
+@pytest.mark.parametrize("make", [lambda clear: clear, lambda clear: clear.aggregate("month", "median")])
+def test_dates_that_a_later_filter_drops_leave_null(archive, scene, make):
+    for day in (1, 2):
+        archive.write(f"i{day}", f"2020-05-0{day}", scene(day))
+    archive.save()
+    clear = load_collection("s2", bands=["B04", "B08", "SCL"]).mask_classes([9])
+    view = make(clear.filter_temporal("2020-06-01", None)).preview(window(0, 0, 8, 8), catalog=archive.catalog)
+    assert view.data.shape == (3, 8, 8)
+    assert not view.valid.any()
+    kept = make(clear.filter_temporal("2020-05-02", None)).preview(window(0, 0, 8, 8), catalog=archive.catalog)
+    assert kept.valid.any()
+
+
+def test_several_dates_in_a_result_are_named(archive, scene):
+    for day in (1, 2):
+        archive.write(f"i{day}", f"2020-05-0{day}", scene(day))
+    archive.save()
+    data = {"from_parameter": "data"}
+    node = {"process_id": "array_concat", "arguments": {"array1": data, "array2": []}, "result": True}
+    all_dates = load_collection("s2", bands=["B04", "B08"]).process(
+        "apply_dimension", dimension="t", process={"process_graph": {"a": node}}
+    )
+    with pytest.raises(RecipeError, match=r"not of 2 bands, but \(t: 2, bands: 2\)"):
+        all_dates.preview(window(0, 0, 8, 8), catalog=archive.catalog)
+
+
+def test_a_recipe_of_constants_reads_nothing(archive, scene):
+    archive.write("a", "2020-05-01", scene(1))
+    archive.save()
+    one = {"process_graph": {"a": {"process_id": "pi", "arguments": {}, "result": True}}}
+    recipe = load_collection("s2", bands=["B04"]).process("reduce_dimension", dimension="bands", reducer=one)
+    with pytest.raises(RecipeError, match=r"reads no band \[node 'load_collection1'\]"):
+        recipe.preview(window(0, 0, 8, 8), catalog=archive.catalog)
 
 
 def test_an_area_that_a_projection_cannot_show_is_named(archive, scene):

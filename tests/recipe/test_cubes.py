@@ -241,6 +241,15 @@ def test_apply_dimension_spreads_plain_numbers(tools):
     assert result.valid[:, 1, 1, 1].tolist() == [True, False, True]
 
 
+def test_arrays_of_pixels_and_of_numbers_are_put_together(tools):
+    made = tools.callback("array_concat", array1={"from_parameter": "data"}, array2=[7, None])
+    del made["process_graph"]["only"]["arguments"]["data"]
+    result = tools.run(tools.chain(("apply_dimension", {"dimension": "t", "process": made})), tools.cube(ramp()))
+    np.testing.assert_array_equal(result.data[:3], ramp())
+    assert (result.data[3] == 7).all()
+    assert not result.valid[4].any()
+
+
 def test_filter_temporal_is_half_open(tools):
     step = ("filter_temporal", {"extent": ["2020-01-01", "2020-01-11"]})
     assert tools.run(tools.chain(step), tools.cube(ramp())).labels["t"] == tools.dates(1)

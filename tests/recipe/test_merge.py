@@ -86,3 +86,16 @@ def test_dimensions_must_be_a_subset(tools):
     odd = type(other)(other.data, other.valid, ("q", "bands", "y", "x"), {"bands": ("B01",)})
     with pytest.raises(DimensionError, match=r"^IncompatibleDataCubes: dimensions"):
         merge(one, odd, tools)
+
+
+def test_common_names_of_two_dimensions_of_bands_are_left_alone(tools):
+    chunk = tools.cube(np.ones((1, 2, 1, 1)), common_names=("red", "nir"))
+    nodes = tools.chain(("add_dimension", {"name": "q", "label": "v", "type": "bands"}))
+    both = {"x": {"from_parameter": "x"}, "y": {"from_parameter": "y"}}
+    add = {"process_graph": {"a": {"process_id": "add", "arguments": both, "result": True}}}
+    cubes = {"cube1": {"from_node": "step0"}, "cube2": {"from_node": "step0"}}
+    del nodes["step0"]["result"]
+    nodes["merged"] = {"process_id": "merge_cubes", "arguments": {**cubes, "overlap_resolver": add}, "result": True}
+    result = tools.run(nodes, chunk)
+    assert result.dims == ("q", "t", "bands", "y", "x")
+    assert (result.data == 2).all()
