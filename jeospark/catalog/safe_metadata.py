@@ -5,10 +5,13 @@ Their elements: ESA, Sentinel-2 Products Specification Document, S2-PDGS-TAS-DI-
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite, nan
 from xml.etree import ElementTree as ET
 
 import numpy as np
 from numpy.typing import NDArray
+from pyproj import CRS
+from pyproj.exceptions import CRSError
 
 from jeospark.catalog.times import format_time, parse_time
 from jeospark.errors import SourceError
@@ -124,10 +127,16 @@ class _Document:
 
     def _float(self, text: str, name: str) -> float:
         try:
-            return float(text)
-        except ValueError as error:
-            what = f"'{text[:40]}' in {name} is no number"
-            raise SourceError(what, where=self._where, remedy="Fetch the product again.") from error
+            number = float(text)
+        except ValueError:
+            number = nan
+        if not isfinite(number):
+            raise self.bad(text, name, "no number")
+        return number
+
+    def bad(self, text: object, name: str, what: str) -> SourceError:
+        """Make the error of an element that cannot be meant."""
+        return SourceError(f"'{text!s:.40}' in {name} is {what}", where=self._where, remedy="Fetch the product again.")
 
 
 def read_tile(xml: bytes, where: str) -> TileMetadata:
@@ -147,7 +156,7 @@ def read_tile(xml: bytes, where: str) -> TileMetadata:
         tile_id=tile_id,
         mgrs=tile_id.split("_T")[-1][:5],
         sensing_time=document.time("SENSING_TIME"),
-        crs=document.text("HORIZONTAL_CS_CODE"),
+        crs=_crs(document),
         grids=_grids(document, where),
         shares=_shares(document),
         sun_azimuth=None if azimuth is None else document.number("Mean_Sun_Angle/AZIMUTH_ANGLE"),
@@ -164,10 +173,24 @@ def _grids(document: _Document, where: str) -> dict[int, tuple[Transform, tuple[
             raise SourceError("the XML lacks Size or Geoposition", where=where, remedy="Fetch the product again.")
         x, y, width, height = (document.part(place, name) for name in ("ULX", "ULY", "XDIM", "YDIM"))
         rows, columns = (int(document.part(sizes[resolution], name)) for name in ("NROWS", "NCOLS"))
+        if min(rows, columns) < 1 or not width * height:
+            raise document.bad((rows, columns, width, height), "NROWS, NCOLS, XDIM and YDIM", "no grid")
         grids[int(resolution)] = ((width, 0.0, x, 0.0, height, y), (rows, columns))
     if not grids:
         raise SourceError("the XML lacks Tile_Geocoding", where=where, remedy="Fetch the product again.")
     return grids
+
+
+def _crs(document: _Document) -> str:
+    name = "HORIZONTAL_CS_CODE"
+    code = document.text(name)
+    try:
+        known = CRS.from_user_input(code)
+    except CRSError as error:
+        raise document.bad(code, name, "no CRS") from error
+    if not known.is_projected:
+        raise document.bad(code, name, "no CRS of a tile")
+    return code
 
 
 def _shares(document: _Document) -> dict[str, float]:
@@ -210,12 +233,19 @@ def read_product(xml: bytes, where: str) -> ProductMetadata:
 
 def _quantification(document: _Document) -> dict[str, float]:
     names = ("BOA_QUANTIFICATION_VALUE", "L2A_BOA_QUANTIFICATION_VALUE", "QUANTIFICATION_VALUE")
-    divisors = {"": document.number(*names)}
+    divisors = {"": _divisor(document, names)}
     for band in ("AOT", "WVP"):
         tags = (f"{band}_QUANTIFICATION_VALUE", f"L2A_{band}_QUANTIFICATION_VALUE")
         if document.find(*tags) is not None:
-            divisors[band] = document.number(*tags)
+            divisors[band] = _divisor(document, tags)
     return divisors
+
+
+def _divisor(document: _Document, names: tuple[str, ...]) -> float:
+    number = document.number(*names)
+    if number <= 0:
+        raise document.bad(number, names[0], "not above 0")
+    return number
 
 
 def _offsets(document: _Document, baseline: str) -> dict[str, float]:
@@ -224,4 +254,6 @@ def _offsets(document: _Document, baseline: str) -> dict[str, float]:
         by_id = {element.get("band_id"): document.of(element) for element in elements}
         return {name: by_id[str(position)] for position, name in enumerate(BAND_IDS) if str(position) in by_id}
     version = tuple(int(part) for part in baseline.split(".") if part.isdigit())
+    if not version:
+        raise document.bad(baseline, "PROCESSING_BASELINE", "no version, on which the offset depends")
     return dict.fromkeys(BAND_IDS, _USUAL_OFFSET if version >= _FIRST_BASELINE_WITH_OFFSET else 0.0)

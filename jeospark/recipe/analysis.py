@@ -171,7 +171,7 @@ def _check_rasters(result: Chunk, bands: tuple[str, ...], where: str) -> None:
     """Refuse a result that is no raster of bands: every other dimension may have one label only."""
     for name, size in zip(result.dims[:-2], result.data.shape, strict=False):
         if size > 1 and name not in bands[:1]:
-            remedy = f"Reduce '{name}', or make it the bands: apply_dimension has a target_dimension for that."
+            remedy = f"Reduce '{name}' to one value; several such results become bands by merge_cubes."
             raise RecipeError(f"the result has {size} labels along '{name}'", where=where, remedy=remedy)
         if not size and name in bands:
             raise RecipeError("the result has no band", where=where, remedy="See which labels its filters keep.")

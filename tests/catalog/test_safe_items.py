@@ -123,6 +123,15 @@ def _put(pattern, old, new):
         (_drop("MTD_TL.xml", "NROWS"), "no number", "MTD_TL.xml"),
         (_put("MTD_MSIL2A.xml", "45 11 45", "45 east 45"), "no number", "MTD_MSIL2A.xml"),
         (_put("MTD_MSIL2A.xml", "2023-05-01T10:00:31.024Z", "yesterday"), "no time", "MTD_MSIL2A.xml"),
+        (
+            _put("MTD_MSIL2A.xml", ">10000<", ">0<"),
+            "'0.0' in BOA_QUANTIFICATION_VALUE is not above 0",
+            "MTD_MSIL2A.xml",
+        ),
+        (_put("MTD_MSIL2A.xml", ">10000<", ">nan<"), "is no number", "MTD_MSIL2A.xml"),
+        (_put("MTD_TL.xml", "EPSG:32632", "EPSG:0"), "'EPSG:0' in HORIZONTAL_CS_CODE is no CRS", "MTD_TL.xml"),
+        (_put("MTD_TL.xml", "EPSG:32632", "EPSG:4326"), "no CRS of a tile", "MTD_TL.xml"),
+        (_put("MTD_TL.xml", "<XDIM>10<", "<XDIM>0<"), "NROWS, NCOLS, XDIM and YDIM is no grid", "MTD_TL.xml"),
         (_put("MTD_MSIL2A.xml", "45 11 45 12 44 12 44 11 45 11", "45 11"), "1 points", ""),
     ],
 )
