@@ -23,6 +23,7 @@ ROW = "__row"
 
 _CATALYST = "org.apache.spark.sql.catalyst"
 _FUNCTIONS = "org.apache.spark.sql.sedona_sql.expressions."
+_COMPARISONS = frozenset({"LessThan", "LessThanOrEqual", "GreaterThan", "GreaterThanOrEqual"})
 
 
 def with_index(frame: DataFrame) -> DataFrame:
@@ -30,7 +31,7 @@ def with_index(frame: DataFrame) -> DataFrame:
 
     A filter by a subquery of one row at most becomes a join with it. An outer join broadcasts the smaller side, where
     it is small: where that is the side that is kept, it is numbered, joined by the index, and joined again by the
-    number with what was found.
+    number with what was found. Null geometries, for which the index of an inner join fails, are kept from it.
 
     Args:
         frame: A query that has not run.
@@ -65,7 +66,34 @@ class _Planner:
         if any(new is not old for new, old in zip(made, children, strict=True)):
             node = node.withNewChildren(self._seq(made))
         kind = class_of(node)
-        return self._filter(node) if kind == "Filter" else self._outer(node) if kind == "Join" else node
+        return self._filter(node) if kind == "Filter" else self._joined(node) if kind == "Join" else node
+
+    def _joined(self, node: Any) -> Any:
+        if class_of(node.joinType()) not in {"Inner", "Cross"} or node.condition().isEmpty():
+            return self._outer(node)
+        condition = node.condition().get()
+        made = self._without_nulls(condition, node)
+        if made is condition:
+            return node
+        return node.copy(node.left(), node.right(), node.joinType(), self._jvm.scala.Option.apply(made), node.hint())
+
+    def _without_nulls(self, condition: Any, join: Any) -> Any:
+        """A condition of an inner join for which Sedona's index meets no null; Spark sees to bare columns itself."""
+        for each in conjuncts(condition):
+            if _spans(each, join):
+                bare = all(class_of(one) in {"AttributeReference", "Literal"} for one in sequence(each.children()))
+                safe = self._guarded(each) if spatial(each) and not bare else self._with_both(each)
+                condition = condition if safe is each else self._swapped(condition, each, safe)
+        return condition
+
+    def _with_both(self, condition: Any) -> Any:
+        """A comparison of a distance, and that both geometries are there: to empty ones it would be 0."""
+        made = condition
+        if class_of(condition) in _COMPARISONS:
+            for function in sequence(condition.children()):
+                for each in geometries(function) if of_sedona(function) else ():
+                    made = self._expressions.And(made, self._expressions.IsNotNull(each))
+        return made
 
     @cached_property
     def _empty(self) -> Any:
@@ -75,14 +103,18 @@ class _Planner:
 
     def _guarded(self, predicate: Any) -> Any:
         """A predicate without null: Sedona's index fails for it, while an empty geometry meets none."""
-        made = []
-        for each in sequence(predicate.children()):
-            geometry = "geometry" in each.dataType().toString().lower()
-            made.append(self._expressions.Coalesce(self._seq([each, self._empty])) if geometry else each)
+        made = [self._filled(each) if is_geometry(each) else each for each in sequence(predicate.children())]
         return predicate.withNewChildren(self._seq(made))
+
+    def _filled(self, geometry: Any) -> Any:
+        return self._expressions.Coalesce(self._seq([geometry, self._empty]))
 
     def _filter(self, node: Any) -> Any:
         child, condition = node.child(), node.condition()
+        if class_of(child) == "Join" and class_of(child.joinType()) in {"Inner", "Cross"}:
+            made = self._without_nulls(condition, child)
+            node = node if made is condition else self._logical.Filter(made, child)
+            condition = made
         joined = child
         for each in conjuncts(condition):
             subquery = next(filter(self._of_one_row, below(each)), None) if spatial(each) else None
@@ -164,6 +196,31 @@ class _Planner:
         return self._jvm.PythonUtils.toSeq(values)
 
 
+def _spans(condition: Any, node: Any) -> bool:
+    """True where a condition has columns of both sides of a join, or of a join below."""
+    if class_of(node) != "Join":
+        return False
+    side = next(
+        (side for side in (node.left(), node.right()) if condition.references().subsetOf(side.outputSet())), None
+    )
+    return side is None or _spans(condition, side)
+
+
+def is_geometry(expression: Any) -> bool:
+    """True for an expression that gives a geometry."""
+    return bool(expression.resolved()) and "geometry" in str(expression.dataType().toString()).lower()
+
+
+def geometries(expression: Any) -> list[Any]:
+    """The geometries among the arguments of an expression."""
+    return [each for each in sequence(expression.children()) if is_geometry(each)]
+
+
+def of_sedona(expression: Any) -> bool:
+    """True for a call of one of Sedona's functions."""
+    return str(expression.getClass().getName()).startswith(_FUNCTIONS)
+
+
 def conjuncts(condition: Any) -> Iterator[Any]:
     """The conditions that all must hold."""
     if class_of(condition) == "And":
@@ -182,5 +239,4 @@ def below(expression: Any) -> Iterator[Any]:
 
 def spatial(expression: Any) -> bool:
     """True for a predicate that Sedona joins by."""
-    name = str(expression.getClass().getName())
-    return name.startswith(_FUNCTIONS) and name.removeprefix(_FUNCTIONS) in INDEXED
+    return of_sedona(expression) and class_of(expression) in INDEXED

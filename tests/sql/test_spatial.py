@@ -86,3 +86,20 @@ def test_points_that_are_kept_whether_they_are_inside_or_not(layers, sides):
 def test_other_plans_stay(layers, text):
     frame = layers.sql(text)
     assert with_index(frame) is frame
+
+
+@pytest.mark.parametrize("hint", ["", "/*+ BROADCAST(p) */", "/*+ BROADCAST(z) */"])
+@pytest.mark.parametrize("text", ["points p JOIN zones z ON {0}", "points p, zones z WHERE {0}"])
+@pytest.mark.parametrize(
+    "condition",
+    ["ST_Within(ST_GeomFromWKB(p.g), ST_GeomFromWKB(z.g))", "ST_DWithin(ST_GeomFromWKB(p.g), ST_GeomFromWKB(z.g), 0)",
+     "ST_Distance(ST_GeomFromWKB(p.g), ST_GeomFromWKB(z.g)) <= 0 AND NOT ST_IsEmpty(ST_GeomFromWKB(z.g))"],
+)  # fmt: skip
+def test_inner_joins_with_nulls(layers, hint, text, condition):
+    found = answered(layers, f"SELECT {hint} z.name, count(*) FROM {text.format(condition)} GROUP BY 1 ORDER BY 1")
+    assert found == [each for each in COUNTS if each[1]]
+
+
+def test_bare_columns_of_inner_joins_are_left_to_spark(layers):
+    frame = layers.sql("SELECT 1 FROM items a JOIN items b ON ST_Intersects(a.geometry, b.geometry)")
+    assert with_index(frame) is frame
