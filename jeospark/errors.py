@@ -64,6 +64,10 @@ class CrsUnknownError(SqlError):
     """Geometries have no CRS, or several, where exactly one must be known."""
 
 
+class SqlCrsError(SqlError):
+    """A function of SQL has geometries in two CRS."""
+
+
 class FormatError(SqlError):
     """An answer cannot be written in a format."""
 

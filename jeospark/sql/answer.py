@@ -1,7 +1,7 @@
 """The answer to a query: an Arrow table whose geometries are WKB, and what is known of their CRS."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -69,22 +69,32 @@ class Answer:
         return as_html(self.table, tuple(self.srids), more=self.more)
 
 
-def answer_of(table: pa.Table, geometries: tuple[str, ...], *, more: bool = False) -> Answer:
+def answer_of(
+    table: pa.Table, geometries: tuple[str, ...], stated: Mapping[str, int] | None = None, *, more: bool = False
+) -> Answer:
     """Make an answer.
 
     Args:
         table: Geometries are EWKB, which carries SRIDs.
         geometries: Names of the geometry columns.
+        stated: SRIDs by column, as the query tells them, for columns in which no row does; 0 for unknown.
         more: See `Answer`.
     """
     srids: dict[str, tuple[int, ...]] = {}
     for name in geometries:
         at = table.schema.get_field_index(name)
         shapes = shapely.from_wkb(table.column(at).to_numpy())
-        srids[name] = tuple(np.unique(shapely.get_srid(shapes[~shapely.is_missing(shapes)])).tolist())
+        srids[name] = _found(shapes) or tuple(srid for srid in [(stated or {}).get(name, UNKNOWN)] if srid != UNKNOWN)
         wkb = pa.array(shapely.to_wkb(shapes, include_srid=False, flavor="iso"), pa.binary())
         table = table.set_column(at, pa.field(name, pa.binary(), metadata=_mark(srids[name])), wkb)
     return Answer(table, srids, more)
+
+
+def _found(shapes: Any) -> tuple[int, ...]:
+    """SRIDs of geometries; EWKB has none of empty ones, which are in any CRS."""
+    srids = shapely.get_srid(shapes[~shapely.is_missing(shapes)])
+    placed = shapely.get_srid(shapes[~(shapely.is_missing(shapes) | shapely.is_empty(shapes))])
+    return tuple(np.unique(placed if len(placed) else srids[srids != UNKNOWN]).tolist())
 
 
 def _mark(srids: tuple[int, ...]) -> dict[bytes, bytes]:
@@ -92,3 +102,17 @@ def _mark(srids: tuple[int, ...]) -> dict[bytes, bytes]:
     known = len(srids) == 1 and srids[0] != UNKNOWN
     about: dict[str, Any] = {"crs": crs_of(srids[0]).to_json_dict(), "crs_type": "projjson"} if known else {}
     return {EXTENSION: WKB, b"ARROW:extension:metadata": json.dumps(about).encode()}
+
+
+def unique(names: Sequence[str]) -> list[str]:
+    """Names that differ in more than case, for files and tables: of `id, id` the second is `id_2`."""
+    found: list[str] = []
+    taken: set[str] = set()
+    for name in names:
+        chosen, number = name, 1
+        while chosen.lower() in taken:
+            number += 1
+            chosen = f"{name}_{number}"
+        taken.add(chosen.lower())
+        found.append(chosen)
+    return found

@@ -1,6 +1,7 @@
 """Answers as files: CSV, GeoJSON, GeoParquet, GeoPackage, Arrow IPC, or a table of characters."""
 
 import json
+import math
 import tempfile
 import warnings
 from collections.abc import Callable
@@ -18,7 +19,7 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from pyproj import CRS
 
 from jeospark.errors import CrsUnknownError, FormatError
-from jeospark.sql.answer import EXTENSION, WKB, Answer
+from jeospark.sql.answer import EXTENSION, WKB, Answer, unique
 from jeospark.sql.crs import parse_crs, same_crs
 from jeospark.storage.publish import check_writable, publish
 from jeospark.vector.crs import NO_CODE
@@ -103,13 +104,22 @@ def _geo_column(answer: Answer, name: str, crs: str | None) -> dict[str, Any]:
     """What GeoParquet 1.1 says of a column; an unknown CRS is null, as absent would mean OGC:CRS84."""
     shapes = _shapes(answer, name)
     known = answer.crs(name, crs)
-    bounds = shapely.total_bounds(shapes) if len(shapes) else np.full(4, np.nan)
+    bounds = _bounds(shapes)
     return {
         "encoding": "WKB",
         "crs": known and known.to_json_dict(),
         "geometry_types": _geometry_types(shapes),
         **({"bbox": bounds.tolist()} if bounds[0] == bounds[0] else {}),
     }
+
+
+def _bounds(shapes: Any) -> Any:
+    """West, south, east and north; with lowest and highest z where there is one (GeoParquet 1.1, "bbox")."""
+    flat = shapely.total_bounds(shapes) if len(shapes) else np.full(4, np.nan)
+    z = shapely.get_coordinates(shapes, include_z=True)[:, 2]
+    if np.isnan(z).all():
+        return flat
+    return np.array([*flat[:2], np.nanmin(z), *flat[2:], np.nanmax(z)])
 
 
 def _write_geojson(answer: Answer, path: str, crs: str | None) -> None:
@@ -128,8 +138,8 @@ def _write_gpkg(answer: Answer, path: str, crs: str | None) -> None:
     longitude_first = known is not None and same_crs(known, _LONGITUDE_FIRST)
     text = None if known is None else "EPSG:4326" if longitude_first else known.to_wkt()
     # A column `fid` is data, not GDAL's own number of features.
-    options = {"FID": "jeospark_fid"} if "fid" in map(str.lower, answer.table.column_names) else {}
-    _write_ogr(answer, name, path, "GPKG", text, {"GEOMETRY_NAME": name, **options})
+    *_, number = unique([*answer.table.column_names, "fid"])
+    _write_ogr(answer, name, path, "GPKG", text, {"GEOMETRY_NAME": name, "FID": number})
 
 
 def _write_ogr(answer: Answer, name: str, path: str, driver: str, crs: str | None, options: dict[str, str]) -> None:
@@ -139,9 +149,7 @@ def _write_ogr(answer: Answer, name: str, path: str, driver: str, crs: str | Non
     if driver == "GeoJSON":
         # It has no empty points.
         empty = shapely.is_empty(shapes) & (shapely.get_type_id(shapes) == 0)
-        place = table.schema.get_field_index(name)
-        bare = pc.if_else(pa.array(empty), pa.scalar(None, table.column(place).type), table.column(place))
-        table = table.set_column(place, table.schema.field(place), bare)
+        table = _without(_finite(table), name, pa.array(empty))
     with warnings.catch_warnings():
         # Without a CRS there is no geometry either: `_one_geometry` has seen to that.
         warnings.filterwarnings("ignore", message="'crs' was not provided", category=UserWarning)
@@ -155,6 +163,22 @@ def _write_ogr(answer: Answer, name: str, path: str, driver: str, crs: str | Non
             crs=crs,
             layer_options=options,
         )
+
+
+def _finite(table: pa.Table) -> pa.Table:
+    """Without NaN and infinity, which JSON does not have: GDAL would leave the property out."""
+    for field in table.schema:
+        if pa.types.is_floating(field.type):
+            table = _without(table, field.name, pc.invert(pc.is_finite(table.column(field.name))))
+    return table
+
+
+def _without(table: pa.Table, name: str, gone: pa.Array | pa.ChunkedArray) -> pa.Table:
+    """A table with nulls in some rows of a column."""
+    at = table.schema.get_field_index(name)
+    return table.set_column(
+        at, table.schema.field(at), pc.if_else(gone, pa.scalar(None, table.schema.field(at).type), table.column(at))
+    )
 
 
 def _check_names(names: list[str], kind: str) -> None:
@@ -214,24 +238,42 @@ def plain(answer: Answer, *, geometries: bool) -> pa.Table:
                 column if geometries else pa.array(shapely.to_wkt(_shapes(answer, field.name), rounding_precision=-1))
             )
         else:
-            made = _flat(field.type, column)
+            made = _flat(field.type, column, geo=geometries)
         columns.append(made)
         kept = field.metadata if made.type == field.type else None
         fields.append(pa.field(field.name, made.type, metadata=kept))
     return pa.Table.from_arrays(columns, schema=pa.schema(fields))
 
 
-def _flat(kind: pa.DataType, column: pa.ChunkedArray) -> pa.ChunkedArray | pa.Array:
+def _flat(kind: pa.DataType, column: pa.ChunkedArray, *, geo: bool) -> pa.ChunkedArray | pa.Array:
     if pa.types.is_nested(kind):
-        values = (None if each is None else json.dumps(each, default=str) for each in column.to_pylist())
+        values = (None if each is None else _json(each) for each in column.to_pylist(maps_as_pydicts="strict"))
         return pa.array(values, pa.string())
     if pa.types.is_binary(kind) or pa.types.is_large_binary(kind):
         return pa.array((None if each is None else each.hex() for each in column.to_pylist()), pa.string())
-    if pa.types.is_decimal(kind):
+    if pa.types.is_decimal(kind) and geo:
+        # GDAL would make a text of it.
         return column.cast(pa.float64())
     if pa.types.is_null(kind) or pa.types.is_duration(kind) or pa.types.is_interval(kind):
         return pa.array((None if each is None else str(each) for each in column.to_pylist()), pa.string())
     return column
+
+
+def _json(value: Any) -> str:
+    return json.dumps(_plain(value), allow_nan=False, ensure_ascii=False)
+
+
+def _plain(value: Any) -> Any:
+    """A nested value in the types of JSON: no NaN, texts for keys, bytes as hexadecimal."""
+    if isinstance(value, dict):
+        return {str(key): _plain(each) for key, each in value.items()}
+    if isinstance(value, list):
+        return [_plain(each) for each in value]
+    if isinstance(value, float):
+        return value if math.isfinite(value) else None
+    if isinstance(value, bytes):
+        return value.hex()
+    return value if value is None or isinstance(value, bool | int) else str(value)
 
 
 def _shapes(answer: Answer, name: str) -> Any:

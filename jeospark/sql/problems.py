@@ -4,15 +4,17 @@ import difflib
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from py4j.protocol import Py4JJavaError
-from pyspark.errors import ParseException, PySparkException
+from pyspark.errors import ParseException, PySparkException, QueryContextType
 from pyspark.sql import SparkSession
 from sedona.spark.sql import st_aggregates, st_constructors, st_functions, st_predicates
 
 from jeospark.errors import ForbiddenError, SqlError
 from jeospark.sql.statements import Statement
+
+Error = TypeVar("Error", bound=SqlError)
 
 _POSITION = re.compile(r"\(line (\d+), pos (\d+)\)")
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
@@ -55,9 +57,21 @@ def explained(spark: SparkSession, statement: Statement, error: PySparkException
     if place is None:
         return SqlError(what, remedy=remedy)
     start, length = place
-    row, column = _row_column(statement.source, start)
-    found = SqlError(what, where=f"line {row}, column {column}", remedy=remedy)
-    found.add_note(_shown(statement.source, start, length))
+    return at_place(SqlError(what, remedy=remedy), statement, start - statement.start, length)
+
+
+def at_place(error: Error, statement: Statement, start: int, length: int) -> Error:
+    """The same error with line and column, and a note that shows them.
+
+    Args:
+        error: Without a place.
+        statement: The culprit's.
+        start: Place of its first character in the statement, from 0.
+        length: How many characters it has.
+    """
+    row, column = _row_column(statement.source, statement.start + start)
+    found = type(error)(error.what, where=f"line {row}, column {column}", remedy=error.remedy)
+    found.add_note(_shown(statement.source, statement.start + start, length))
     return found
 
 
@@ -70,7 +84,7 @@ def _place(statement: Statement, error: PySparkException | Py4JJavaError) -> tup
     if isinstance(error, PySparkException):
         for context in error.getQueryContext():
             # Views have queries of their own: their places are of no use to who asked.
-            if not context.objectType() and context.startIndex() >= 0:
+            if context.contextType() is QueryContextType.SQL and not context.objectType() and context.startIndex() >= 0:
                 start, stop = context.startIndex(), context.stopIndex()
                 return statement.start + start, stop - start + 1
     return _mentioned(statement, str(error))

@@ -1,21 +1,21 @@
 """Queries from their text to their answers."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 
 import pyarrow as pa
-from pyspark.sql import Column, DataFrame, SparkSession
-from pyspark.sql import functions as F
-from pyspark.sql.types import ArrayType, DataType, YearMonthIntervalType
+from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import SqlError
 from jeospark.settings import Settings
-from jeospark.sql.answer import Answer, answer_of
+from jeospark.sql.answer import Answer, answer_of, unique
 from jeospark.sql.collect import collect
 from jeospark.sql.guard import check_analysed, check_parsed
 from jeospark.sql.limits import Limits, watched
 from jeospark.sql.problems import told
+from jeospark.sql.readable import exported, is_geometry
 from jeospark.sql.session import session
 from jeospark.sql.spatial import with_index
+from jeospark.sql.srids import Srids
 from jeospark.sql.statements import Statement, split
 from jeospark.storage.roots import Roots
 
@@ -30,6 +30,7 @@ def ask(text: str, *, spark: SparkSession | None = None, limits: Limits | None =
 
     Raises:
         SqlError: A statement is wrong, or fails.
+        SqlCrsError: A function has geometries in two CRS, as far as the query tells.
         SqlLimitError: An answer costs too much.
         ForbiddenError: A statement would leave the allowed roots.
     """
@@ -67,10 +68,13 @@ def _answer(spark: SparkSession, statement: Statement, roots: Roots, limits: Lim
     check_parsed(spark, statement.text, roots)
     frame = spark.sql(statement.text)
     check_analysed(frame, roots)
+    srids = Srids(frame)
+    srids.check(statement)
     table, geometries = _collected(with_index(frame), limits, head)
     limits.check_rows(table.num_rows)
     more = head is not None and table.num_rows > head
-    return answer_of(table.slice(0, head) if more else table, geometries, more=more)
+    stated = dict(zip(table.column_names, srids.columns(), strict=True)) if geometries else {}
+    return answer_of(table.slice(0, head) if more else table, geometries, stated, more=more)
 
 
 def _collected(frame: DataFrame, limits: Limits, head: int | None) -> tuple[pa.Table, tuple[str, ...]]:
@@ -82,37 +86,7 @@ def _collected(frame: DataFrame, limits: Limits, head: int | None) -> tuple[pa.T
         return pa.table({}), ()
     # Names of columns may be equal; places are not.
     placed = frame.toDF(*(f"c{at}" for at in range(len(names))))
-    plain = placed.select(*(_exported(f"c{at}", kind).alias(names[at]) for at, kind in enumerate(kinds)))
+    plain = placed.select(*(exported(f"c{at}", kind).alias(names[at]) for at, kind in enumerate(kinds)))
     wanted = [each for each in (limits.rows, head) if each is not None]
     table = collect(plain.limit(min(wanted) + 1) if wanted else plain, limits)
     return table, tuple(name for name, kind in zip(names, kinds, strict=True) if is_geometry(kind))
-
-
-def _exported(column: str, kind: DataType) -> Column:
-    if is_geometry(kind):
-        return F.expr(f"ST_AsEWKB({column})")
-    if isinstance(kind, ArrayType) and is_geometry(kind.elementType):
-        return F.expr(f"transform({column}, each -> ST_AsText(each))")
-    if isinstance(kind, YearMonthIntervalType):
-        # Arrow's own kind is known to hardly any library.
-        return F.col(column).cast("string")
-    return F.col(column)
-
-
-def is_geometry(kind: DataType) -> bool:
-    """True for Sedona's geometries."""
-    return type(kind).__name__ == "GeometryType"
-
-
-def unique(names: Sequence[str]) -> list[str]:
-    """Names that differ in more than case, for files and tables: of `id, id` the second is `id_2`."""
-    found: list[str] = []
-    taken: set[str] = set()
-    for name in names:
-        chosen, number = name, 1
-        while chosen.lower() in taken:
-            number += 1
-            chosen = f"{name}_{number}"
-        taken.add(chosen.lower())
-        found.append(chosen)
-    return found

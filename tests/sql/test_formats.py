@@ -1,4 +1,5 @@
 import json
+from decimal import Decimal
 
 import numpy as np
 import pyarrow as pa
@@ -158,3 +159,41 @@ def test_columns_that_gdal_takes_for_one_are_refused(tmp_path, suffix, names):
     table = pa.Table.from_arrays([pa.array([1]), pa.array([2]), point], names=[*names, "geometry"])
     with pytest.raises(FormatError, match="Rename one with AS"):
         write(answer_of(table, ("geometry",)), str(tmp_path / f"x{suffix}"))
+
+
+def test_what_json_does_not_have(tmp_path):
+    path = tmp_path / "a.geojson"
+    nested = pa.array([[("k", {"x": float("inf"), "b": b"\x01"})], None], pa.map_(
+        pa.string(), pa.struct({"x": pa.float64(), "b": pa.binary()})
+    ))  # fmt: skip
+    write(answer(DEGREES, 4326, number=[float("nan"), 1.5], nested=nested), str(path))
+    first, second = (each["properties"] for each in json.loads(path.read_text())["features"])
+    assert (first["number"], second["number"]) == (None, 1.5)
+    assert (first["nested"], second["nested"]) == ({"k": {"x": None, "b": "01"}}, None)
+
+
+def test_no_column_of_a_geopackage_is_taken_for_its_number(tmp_path):
+    path = tmp_path / "a.gpkg"
+    write(answer(fid=[7, 7], fid_2=[8, 8], jeospark_fid=[9, 9]), str(path))
+    _, table = pyogrio.read_arrow(path)
+    assert [table[each].to_pylist() for each in ("fid", "fid_2", "jeospark_fid")] == [[7, 7], [8, 8], [9, 9]]
+
+
+def test_csv_keeps_decimals(tmp_path):
+    write(answer(exact=[Decimal("12345678901234567890.10"), None]), str(tmp_path / "a.csv"))
+    assert ",12345678901234567890.10\n" in (tmp_path / "a.csv").read_text()
+
+
+def test_geoparquet_has_heights_in_its_bounds(tmp_path):
+    path = tmp_path / "a.parquet"
+    write(answer(np.array([shapely.Point(1, 2, 9), shapely.Point(3, 4)]), 4326), str(path))
+    assert json.loads(pq.read_schema(path).metadata[b"geo"])["columns"]["place"]["bbox"] == [1, 2, 9, 3, 4, 9]
+
+
+def test_empty_geometries_are_in_any_crs():
+    ewkb = shapely.to_wkb(shapely.set_srid([shapely.Point(1, 2), shapely.Polygon()], [3035, 0]), include_srid=True)
+    assert answer_of(pa.table({"g": ewkb}), ("g",)).srids == {"g": (3035,)}
+
+
+def test_a_query_tells_the_crs_of_no_rows():
+    assert answer_of(pa.table({"g": pa.array([], pa.binary())}), ("g",), {"g": 3035}).srids == {"g": (3035,)}
