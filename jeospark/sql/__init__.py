@@ -11,11 +11,12 @@ from jeospark.sql.formats import write
 from jeospark.sql.limits import Limits
 from jeospark.sql.query import ask
 from jeospark.sql.session import session
+from jeospark.sql.spatial import with_index
 
 if TYPE_CHECKING:
     from IPython.core.interactiveshell import InteractiveShell
 
-__all__ = ["Answer", "Limits", "ask", "load_ipython_extension", "session", "write"]
+__all__ = ["Answer", "Limits", "ask", "load_ipython_extension", "session", "with_index", "write"]
 
 
 def load_ipython_extension(shell: "InteractiveShell") -> None:
