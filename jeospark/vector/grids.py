@@ -14,6 +14,7 @@ from pyspark.sql import functions as F
 from jeospark.errors import ArgumentError, GridError, LayerCrsError
 from jeospark.vector.helpers_geometry import (
     DEGREES,
+    check_columns,
     column,
     from_wkb,
     geometry_column,
@@ -160,11 +161,12 @@ def eea_cells(layer: DataFrame, code: str = "eea", *, name: str = "geometry") ->
         name: Column to add.
 
     Raises:
-        ArgumentError: The layer has a column `name`.
+        ArgumentError: The layer has a column `name`, or none of codes.
         GridError: When it is computed: a text is no code.
     """
     if name in layer.columns:
         raise ArgumentError(f"there is a column '{name}' already", remedy="Give another `name`.")
+    check_columns(layer, [code], "cells")
     squares = F.udf(_square, "binary")
     return from_wkb(layer.withColumn(name, squares(column(code))), [name], EEA_SRID)
 

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from jeospark.errors import ArgumentError
 from jeospark.vector.grids import eea, h3, quadkey
 from jeospark.vector.helpers_buffer import buffer_metres
-from jeospark.vector.helpers_geometry import column, geometry_column, st, transform, valid
+from jeospark.vector.helpers_geometry import check_columns, column, geometry_column, st, transform, valid
 from jeospark.vector.helpers_nearest import nearest
 from jeospark.vector.joins import Predicate, Side, explain_join, join
 
@@ -61,6 +61,7 @@ def within(
     predicates: dict[Boundary, Predicate] = {"each": "covered_by", "none": "within", "one": "covered_by"}
     if boundary not in predicates:
         raise ArgumentError(f"no boundary rule '{boundary}'", remedy="Say each, none or one.")
+    check_columns(zones, keep or (), "zones")
     if boundary != "one":
         return join(features, zones, predicates[boundary], keep=keep, broadcast=broadcast)
     # Ids may be shared, or missing; the number of a row is its own.
@@ -98,8 +99,8 @@ def summary_by_zone(
         broadcast: See `explain_join`.
 
     Raises:
-        ArgumentError: A function is unknown, zones share an id or have none, a result has the name of one of their
-            columns, or see `within`.
+        ArgumentError: A function or column is unknown, zones share an id or have none, a result has the name of one of
+            their columns, or see `within`.
         LayerCrsError: See `join`.
         VectorError: See `join`.
     """
@@ -108,6 +109,8 @@ def summary_by_zone(
     if unknown:
         raise ArgumentError(f"no function '{unknown[0]}'", remedy=f"Known: {', '.join(FUNCTIONS)}.")
     needed = sorted({name for _, name in wanted.values() if name != "*"})
+    check_columns(features, needed, "features")
+    check_columns(zones, [zone_id], "zones")
     _check_zones(zones, zone_id, wanted)
     place = geometry_column(features, None, "features")
     # The zone's id gets a name that no feature has.
@@ -158,10 +161,12 @@ def clip(
         broadcast: See `explain_join`; left are the features.
 
     Raises:
+        ArgumentError: A column to keep is unknown.
         LayerCrsError: See `join`.
         VectorError: See `join`.
     """
     place, other = geometry_column(features, None, "features"), geometry_column(zones, None, "zones")
+    check_columns(zones, keep or (), "zones")
     slim = zones.withColumn("__zone", valid(column(other))).drop(other)
     names = [name for name in (zones.columns if keep is None else keep) if name != other]
     pairs = join(features, slim, geometries=(place, "__zone"), keep=names, keep_geometry=True, broadcast=broadcast)
@@ -184,7 +189,7 @@ def dissolve(
         aggregates: Name of a result to (function, column); see `FUNCTIONS`.
 
     Raises:
-        ArgumentError: A function is unknown.
+        ArgumentError: A function or column is unknown.
         VectorError: See `geometry_column`.
     """
     place = geometry_column(layer, None, "features")
@@ -192,6 +197,7 @@ def dissolve(
     unknown = sorted({function for function, _ in wanted.values()} - set(FUNCTIONS))
     if unknown:
         raise ArgumentError(f"no function '{unknown[0]}'", remedy=f"Known: {', '.join(FUNCTIONS)}.")
+    check_columns(layer, [*by, *(name for _, name in wanted.values() if name != "*")], "features")
     # The union of Sedona has no SRID of its own.
     srid = F.max(st("ST_SRID", column(place))).alias("__srid")
     # A null breaks it; nothing is what it adds.

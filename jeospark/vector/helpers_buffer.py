@@ -23,6 +23,7 @@ from jeospark.tiling.footprints import on_globe
 from jeospark.vector.helpers_geometry import (
     DEGREES,
     Geometries,
+    check_columns,
     code_of,
     column,
     geometries_of,
@@ -63,12 +64,15 @@ def buffer_metres(layer: DataFrame, metres: float | str, *, geometry: str | None
         geometry: Column; None to find it.
 
     Raises:
-        ArgumentError: The width is negative or too large; that of a column, when it is computed.
+        ArgumentError: There is no such column, or the width is negative or too large; that of a column, when it is
+            computed.
         LayerCrsError: The layer has no CRS, or, when it is computed, coordinates that are no degrees.
         VectorError: See `geometry_column`.
     """
     name = geometry_column(layer, geometry, "features")
-    if not isinstance(metres, str):
+    if isinstance(metres, str):
+        check_columns(layer, [metres], "features")
+    else:
         check_width(np.array([float(metres)]))
     srid = srid_of(layer, name, "features")
     if srid and not is_degrees(srid):

@@ -1,6 +1,7 @@
 """Geometry columns of DataFrames: which they are, their SRID, and the way to and from Arrow."""
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from difflib import get_close_matches
 from functools import cache, partial
 from typing import Literal
 
@@ -14,7 +15,7 @@ from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
 from sedona.spark.sql.types import GeometryType
 
-from jeospark.errors import LayerCrsError, VectorError
+from jeospark.errors import ArgumentError, LayerCrsError, VectorError
 from jeospark.vector.crs import CRS84, NO_CODE, same_crs, transform_points
 
 Geometries = NDArray[np.object_]
@@ -31,6 +32,26 @@ def st(name: str, *arguments: Column | float) -> Column:
 def column(name: str) -> Column:
     """The column of a name, whatever characters are in it."""
     return F.col(f"`{name}`")
+
+
+def check_columns(frame: DataFrame, names: Iterable[str], layer: str) -> None:
+    """Make sure that a layer has columns, in whatever case, as Spark takes them.
+
+    Args:
+        frame: A layer.
+        names: Of columns.
+        layer: What errors call the layer.
+
+    Raises:
+        ArgumentError: One is not there.
+    """
+    known = {name.lower(): name for name in frame.columns}
+    for name in names:
+        if name.lower() not in known:
+            near = get_close_matches(name.lower(), list(known), n=3)
+            hint = f"Did you mean {' or '.join(known[each] for each in near)}?" if near else ""
+            remedy = hint or f"There are {', '.join(frame.columns)}."
+            raise ArgumentError(f"the {layer} have no column '{name}'", where=layer, remedy=remedy)
 
 
 def free_names(names: Iterable[str], taken: Iterable[str]) -> dict[str, str]:

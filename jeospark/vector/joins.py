@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jeospark.errors import ArgumentError
-from jeospark.vector.helpers_geometry import check_same, column, free_names, geometry_column, srid_of, st
+from jeospark.vector.helpers_geometry import check_columns, check_same, column, free_names, geometry_column, srid_of, st
 from jeospark.vector.measure import Size, by_footers, measure
 
 Predicate = Literal["intersects", "within", "covered_by", "contains", "covers", "touches", "crosses", "overlaps"]
@@ -112,7 +112,7 @@ def join(
         broadcast: See `explain_join`.
 
     Raises:
-        ArgumentError: The predicate or the side to broadcast is unknown.
+        ArgumentError: The predicate, the side to broadcast or a column to keep is unknown.
         LayerCrsError: A layer has no CRS, or the two differ.
         VectorError: A layer has no geometry column, or several.
     """
@@ -122,6 +122,7 @@ def join(
     other = geometry_column(right, geometries[1], "right")
     check_same(srid_of(left, one, "left"), srid_of(right, other, "right"), ("left", "right"))
     choice = explain_join(left, right, broadcast=broadcast)
+    check_columns(right, keep or (), "right")
     wanted = [name for name in (right.columns if keep is None else keep) if name != other]
     wanted += [other] if keep_geometry else []
     names = free_names(wanted, left.columns)

@@ -48,6 +48,31 @@ def test_features_that_share_an_id_or_have_none_stay_apart(zones, layer, rows):
     assert [row["zone"] for row in found.orderBy("zone").collect()] == ["a", "a", "b"]
 
 
+def test_columns_that_are_not_there_are_named(points, zones):
+    asked = [
+        lambda: join(points, zones, keep=["Zoen"]),
+        lambda: within(points, zones, keep=["zoen"]),
+        lambda: summary_by_zone(points, zones, "zoen"),
+        lambda: clip(points, zones, keep=["zoen"]),
+    ]
+    for ask in asked:
+        with pytest.raises(ArgumentError, match=r"have no column '[zZ]oen' .*Did you mean zone\?"):
+            ask()
+    asked = [
+        lambda: within(points, zones, boundary="one", feature_id="nmae"),
+        lambda: summary_by_zone(points, zones, "zone", {"x": ("max", "nmae")}),
+        lambda: dissolve(points, ["nmae"]),
+        lambda: dissolve(points, aggregates={"x": ("max", "nmae")}),
+        lambda: buffer_metres(points, "nmae"),
+    ]
+    for ask in asked:
+        with pytest.raises(ArgumentError, match=r"features have no column 'nmae' .*Did you mean name\?"):
+            ask()
+    with pytest.raises(ArgumentError, match="There are n, name, v, geometry"):
+        dissolve(points, ["q"])
+    assert dissolve(points, ["NAME"]).columns[0].lower() == "name"
+
+
 def test_zones_are_summed_up_empty_ones_too(points, zones, rows):
     asked = {"v": ("sum", "v"), "most": ("max", "v"), "names": ("count_distinct", "name")}
     found = summary_by_zone(points, zones, "zone", asked)
