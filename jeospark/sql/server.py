@@ -16,7 +16,7 @@ from typing import Any
 
 from pyspark.sql import SparkSession
 
-from jeospark.engine.jars import sedona_jars
+from jeospark.engine.jars import class_path
 from jeospark.errors import ForbiddenError, JeosparkError
 from jeospark.settings import Settings
 from jeospark.sql.problems import names_of
@@ -44,7 +44,7 @@ def server_config(kind: str, port: int) -> dict[str, str]:
         SedonaError: Sedona's jars cannot be had.
     """
     # Hive opens sessions with a class loader of its own, which does not see what Spark adds later.
-    common = {"spark.sql.catalogImplementation": "in-memory", "spark.driver.extraClassPath": ":".join(sedona_jars())}
+    common = {"spark.sql.catalogImplementation": "in-memory", "spark.driver.extraClassPath": class_path()}
     if kind == "connect":
         return common | {
             "spark.plugins": "org.apache.spark.sql.connect.SparkConnectPlugin",

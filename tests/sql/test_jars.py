@@ -3,6 +3,7 @@ import subprocess
 import sys
 import zipfile
 from importlib.metadata import PackageNotFoundError
+from pathlib import Path
 
 import pytest
 
@@ -128,3 +129,9 @@ def test_the_set_up_is_told_in_one_line(tmp_path):
     assert done.returncode == 1
     assert done.stderr.startswith("SedonaError: there is no Spark")
     assert "Traceback" not in done.stderr
+
+
+def test_loggers_of_spark_come_before_those_of_geotools():
+    first, *others = jars.class_path().split(":")
+    assert Path(first).match("jars/slf4j-api-2*.jar")
+    assert tuple(others) == jars.sedona_jars()

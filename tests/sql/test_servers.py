@@ -9,6 +9,8 @@ from pathlib import Path
 
 import pytest
 
+from jeospark.settings import Settings
+
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sql-server.sh"
 CLIENT = """
 import sys
@@ -39,6 +41,8 @@ def server(held):
 
 def test_thrift_answers_beeline(server):
     port = server("thrift")
+    log = Path(Settings.load().cache, "sql-server", f"thrift-{port}.log")
+    assert "SLF4J" not in log.read_text()
     query = "SELECT label, ST_AsText(ST_Centroid(geometry)) AS centre FROM zones WHERE label = 'a'"
     beeline = shutil.which("beeline", path=str(Path(sys.executable).parent))
     command = [
