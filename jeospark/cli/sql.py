@@ -18,7 +18,13 @@ FORMATS = ("table", "csv", "geojson", "geoparquet", "gpkg", "arrow")
 
 @click.command(epilog='Example: jeospark sql "SELECT collection, count(*) FROM items GROUP BY collection"')
 @click.argument("query", required=False)
-@click.option("--file", "-f", "script", type=click.Path(exists=True, dir_okay=False), help="Statements separated by ;")
+@click.option(
+    "--file",
+    "-f",
+    "script",
+    type=click.Path(exists=True, dir_okay=False, allow_dash=True),
+    help="Statements separated by ;, - for stdin.",
+)
 @click.option("--output", "-o", metavar="FILE", help="Write the last answer there, in the format of its suffix.")
 @click.option("--format", "kind", type=click.Choice(FORMATS), help="Format, whatever the suffix says.")
 @click.option("--crs", metavar="CODE", help="CRS of geometries that have none, such as EPSG:3035.")
@@ -83,10 +89,15 @@ def _text(query: str | None, script: str | None) -> str | None:
         raise click.UsageError("give a query or --file, not both")
     if query is None and script is None:
         return None if sys.stdin.isatty() else sys.stdin.read()
+    if script is None:
+        return query
+    with click.open_file(script, "rb") as file:
+        text = file.read()
     try:
-        return query if script is None else Path(script).read_text(encoding="utf-8")
+        # Editors of Windows begin a file with a mark of its encoding.
+        return bytes(text).decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        raise SqlError("it is no UTF-8 text", where=str(script), remedy="Save it in UTF-8.") from error
+        raise SqlError("it is no UTF-8 text", where=script, remedy="Save it in UTF-8.") from error
 
 
 def _checked(output: str | None, kind: str | None, crs: str | None) -> str | None:

@@ -19,9 +19,11 @@ from pyogrio.errors import DataLayerError, DataSourceError, FeatureError, FieldE
 from pyproj import CRS
 
 from jeospark.errors import CrsUnknownError, FormatError
+from jeospark.settings import Settings
 from jeospark.sql.answer import EXTENSION, WKB, Answer, unique
 from jeospark.sql.crs import parse_crs, same_crs
 from jeospark.storage.publish import check_writable, publish
+from jeospark.storage.roots import Roots
 from jeospark.vector.crs import NO_CODE
 
 SUFFIXES = {
@@ -61,9 +63,11 @@ def write(answer: Answer, path: str, kind: str | None = None, crs: str | None = 
         FormatError: The format cannot hold the answer.
         CrsUnknownError: The format needs one CRS, and there is none, or several.
         OutputError: The file cannot be written.
+        ForbiddenError: It would lie outside the allowed roots.
     """
     writer = WRITERS[kind or format_of(path)]
     target = Path(path).absolute()
+    Roots.load(Settings.load()).check(str(target))
     check_writable(str(target.parent))
     # GDAL looks at suffixes: the file has its own name, in a folder of its own.
     with tempfile.TemporaryDirectory(prefix=".jeosql-", dir=target.parent) as folder:

@@ -18,10 +18,13 @@ Error = TypeVar("Error", bound=SqlError)
 
 _POSITION = re.compile(r"\(line (\d+), pos (\d+)\)")
 _QUOTED = re.compile(r"`((?:[^`]|``)*)`")
-_STATE = re.compile(r"\s*SQLSTATE: \w+")
+_LAST = re.compile(r"(`[^`]*`|[^.]*)$")
+_STATE = re.compile(r"\s*SQLSTATE: \w+(; line \d+ pos \d+)?")
 _CONDITION = re.compile(r"^\[[A-Z_.0-9]+\]\s*")
 _JAVA = re.compile(r"^(?:[\w$]+\.)+([\w$]*(?:Exception|Error)): ")
 _PYTHON = re.compile(r"^(?:\w+\.)*\w+(?:Error|Exception): (.+)$", re.MULTILINE)
+_PLAN = re.compile(r"(?<=Unexpected table relation): .*")
+"""A plan of Spark's."""
 _ANSI = re.compile(r"\s*If necessary set \S+ to \S+ to bypass this error\.?")
 _NAMED = (
     re.compile(r"\bfunction (ST_\w+)"),
@@ -46,7 +49,7 @@ def told(spark: SparkSession, statement: Statement) -> Iterator[None]:
         yield
     except (PySparkException, Py4JJavaError) as error:
         if (refused := re.search(rf"\b{ForbiddenError.__name__}: (.+)", str(error))) is not None:
-            raise ForbiddenError(refused[1].rstrip(".")) from None
+            raise ForbiddenError(_line(refused[1])) from None
         raise explained(spark, statement, error) from None
 
 
@@ -187,17 +190,23 @@ def _sedona_names() -> dict[str, str]:
 
 
 def _name(quoted: str) -> str:
-    """A name as users write it: `a`.`b` is a.b."""
-    return ".".join(part.replace("``", "`") for part in _QUOTED.findall(quoted)) or quoted
+    """A name as users write it: `a`.`b` is a.b, and what needs quotes keeps them."""
+    parts = _QUOTED.findall(quoted)
+    return ".".join(part if re.fullmatch(r"\w+", part) else f"`{part}`" for part in parts) or quoted
 
 
 def _near(name: str, known: list[str]) -> str:
-    short = {each.rpartition(".")[2].lower(): each for each in known if each}
-    near = difflib.get_close_matches(name.rpartition(".")[2].lower(), list(short), n=3, cutoff=0.55)
+    short = {_last(each): each for each in known if each}
+    near = difflib.get_close_matches(_last(name), list(short), n=3, cutoff=0.55)
     if near:
         return f"Did you mean {' or '.join(short[each] for each in near)}?"
     shown = sorted(short.values())
     return f"There are, among others, {', '.join(shown)}." if 0 < len(shown) <= _FEW else ""
+
+
+def _last(name: str) -> str:
+    found = _LAST.search(name)
+    return found[0].lower() if found else name
 
 
 _FEW = 12
@@ -224,6 +233,7 @@ def _line(message: str) -> str:
     first = next(iter(lines), "")
     if first.endswith(":"):
         first = " ".join(lines[:3])
+    first = _PLAN.sub("", first)
     plain = _CONDITION.sub("", _ANSI.sub("", _STATE.sub("", _JAVA.sub("", first)))).rstrip(". :;")
     # Spark knows of Sedona's type only how it is kept.
     return plain.replace('UDT("BINARY")', '"GEOMETRY"')

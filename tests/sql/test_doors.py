@@ -31,6 +31,11 @@ def test_a_query_and_a_file(jeo, tmp_path):
         "CREATE OR REPLACE TEMPORARY VIEW few AS SELECT 1 AS a; SELECT a AS b FROM few;\n-- end"
     )
     assert jeo("-f", tmp_path / "q.sql").stdout.splitlines() == ["b", "─", "1", "(1 row)"]
+    (tmp_path / "q.sql").write_bytes(b"\xef\xbb\xbfSELECT 1 AS marked")
+    assert jeo("-f", tmp_path / "q.sql").stdout.startswith("marked")
+    assert jeo("-f", "-", input="SELECT 2 AS piped").stdout.startswith("piped")
+    assert "does not exist" in jeo("-f", tmp_path / "none.sql").stderr
+    assert "no UTF-8 text" in jeo("-f", "-", input=b"\xff").stderr
     assert jeo("--format", "csv", input="SELECT 1 AS a, 'x' AS b").stdout == '"a","b"\n1,"x"\n'
 
 

@@ -6,7 +6,7 @@ import pytest
 
 from jeospark.errors import ForbiddenError, SettingError
 from jeospark.settings import Settings
-from jeospark.sql import ask, session
+from jeospark.sql import ask, session, write
 from jeospark.storage.roots import Roots
 
 
@@ -147,8 +147,19 @@ def test_nothing_but_queries(fenced, folder, statement):
 @pytest.mark.parametrize("call", ["pixels('{out}/r.json')", "zonal_stats(TABLE(zones), '{out}/r.json')",
                                   "pixels('s2', catalog => '{out}')"])  # fmt: skip
 def test_functions_open_nothing_outside(fenced, folder, call):
-    with pytest.raises(ForbiddenError, match="outside the allowed roots"):
+    with pytest.raises(ForbiddenError, match="outside the allowed roots") as caught:
         ask(f"SELECT * FROM {call.format(out=folder / 'out')}", spark=fenced)
+    assert "SQLSTATE" not in str(caught.value)
+
+
+@pytest.mark.spark
+def test_no_answer_is_written_outside(fenced, folder):
+    answer = ask("SELECT 1 AS a", spark=fenced)
+    write(answer, str(folder / "in" / "new.csv"))
+    for place in ("out/new.csv", "in/folder/new.csv", "in/../out/new.csv"):
+        with pytest.raises(ForbiddenError, match="outside the allowed roots"):
+            write(answer, str(folder / place))
+    assert not (folder / "out" / "new.csv").exists()
 
 
 @pytest.mark.spark

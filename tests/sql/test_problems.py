@@ -1,4 +1,5 @@
 import pytest
+from pyspark.sql.functions import col
 
 from jeospark.errors import SqlError
 from jeospark.sql import ask
@@ -67,3 +68,24 @@ def test_long_lines_are_cut_around_the_place(db):
 
 def test_a_text_without_statement(db):
     refused(db, " -- nothing\n;")
+
+
+def test_names_that_need_quotes_keep_them(db):
+    error, _ = refused(db, "SELECT a.b FROM (SELECT 1 AS `a.b`)")
+    assert (error.what, error.remedy) == ("there is no column 'a.b'", "There are, among others, `a.b`.")
+    error, _ = refused(db, "SELECT t.`eo:cluod` FROM (SELECT 1 AS `eo:cloud`) t")
+    assert error.remedy == "Did you mean t.`eo:cloud`?"
+
+
+def test_no_plan_is_shown(db):
+    error, _ = refused(db, "DELETE FROM items")
+    assert str(error) == "Unexpected table relation."
+
+
+def test_columns_of_python_calls_have_no_place_in_the_query(db):
+    from jeospark.sql.problems import told
+    from jeospark.sql.statements import split
+
+    (statement,) = split("SELECT 1")
+    with pytest.raises(SqlError, match="no column 'nope'"), told(db, statement):
+        db.range(1).select(col("nope") + 1)
