@@ -59,7 +59,6 @@ def test_columns_that_are_not_there_are_named(points, zones):
         with pytest.raises(ArgumentError, match=r"have no column '[zZ]oen' .*Did you mean zone\?"):
             ask()
     asked = [
-        lambda: within(points, zones, boundary="one", feature_id="nmae"),
         lambda: summary_by_zone(points, zones, "zone", {"x": ("max", "nmae")}),
         lambda: dissolve(points, ["nmae"]),
         lambda: dissolve(points, aggregates={"x": ("max", "nmae")}),
