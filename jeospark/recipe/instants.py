@@ -1,10 +1,13 @@
 """Instants and intervals of time as openEO writes them (RFC 3339); all in UTC."""
 
-from datetime import UTC, datetime
+import re
+from datetime import UTC, datetime, timedelta
 from typing import Self
 
 from jeospark.recipe.failures import bad_argument
 
+MIDNIGHT = re.compile(r"(?:(?<=[Tt ])|^)24:00(:00(\.0+)?)?")
+"""The end of a day."""
 Interval = tuple[datetime | None, datetime | None]
 """Start, inclusive, and end, exclusive; None = open."""
 
@@ -41,6 +44,16 @@ def instant(text: str) -> datetime:
     return when.replace(tzinfo=UTC) if when.tzinfo is None else when.astimezone(UTC)
 
 
+def end_instant(text: str) -> datetime:
+    """Read an instant at which something ends: openEO lets a day end at 24 o'clock, where RFC 3339 has none.
+
+    Raises:
+        ArgumentError: See `instant`.
+    """
+    midnight = MIDNIGHT.sub("00:00:00", text, count=1)
+    return instant(text) if midnight == text else instant(midnight) + timedelta(days=1)
+
+
 def interval(extent: object) -> Interval:
     """Read a pair of start and end, either of which may be null.
 
@@ -51,7 +64,7 @@ def interval(extent: object) -> Interval:
     if len(pair) != 2 or not all(end is None or isinstance(end, str) for end in pair):
         remedy = 'Write it like ["2019-07-01", "2019-08-01"]; null is open.'
         raise bad_argument("TemporalExtentInvalid", f"{extent!r} is no pair of a start and an end", remedy=remedy)
-    start, end = (None if text is None else instant(text) for text in pair)
+    start, end = (None if text is None else read(text) for text, read in zip(pair, (instant, end_instant), strict=True))
     if start is not None and end is not None and start >= end:
         raise bad_argument("TemporalExtentEmpty", f"{pair[1]} is not after {pair[0]}", remedy="Swap them.")
     return start, end

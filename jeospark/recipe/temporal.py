@@ -19,7 +19,7 @@ from jeospark.recipe.dimensions import (
     with_labels,
 )
 from jeospark.recipe.failures import bad_argument, bad_dimension
-from jeospark.recipe.instants import Interval, PeriodLabel, holds, instant, interval
+from jeospark.recipe.instants import MIDNIGHT, Interval, PeriodLabel, holds, instant, interval
 from jeospark.recipe.kinds import Kind
 from jeospark.recipe.registry import callback, optional, process, required
 from jeospark.recipe.values import FieldArray, as_field, stack
@@ -127,7 +127,7 @@ def _aggregate(
 
 def _membership(pair: object) -> Callable[[datetime], bool]:
     """Tell which instants are in an interval; one of times of day may reach over midnight."""
-    times = [_time(end) for end in pair] if isinstance(pair, (list, tuple)) else []
+    times = _times(pair) if isinstance(pair, (list, tuple)) else []
     if len(times) == 2 and all(moment is not None for moment in times):
         start, end = (moment for moment in times if moment is not None)
         if start < end:
@@ -137,11 +137,17 @@ def _membership(pair: object) -> Callable[[datetime], bool]:
     return lambda when: holds(period, when)
 
 
+def _times(pair: Sequence[object]) -> list[time | None]:
+    """Read times of day; the end may be 24 o'clock, which is midnight."""
+    return [_time(end if place == 0 or not isinstance(end, str) else MIDNIGHT.sub("00:00:00", end, count=1))
+            for place, end in enumerate(pair)]  # fmt: skip
+
+
 def _time(text: object) -> time | None:
     """Read a time of day in UTC, None for what is none."""
     if not isinstance(text, str) or text[2:3] != ":":
         return None
-    remedy = "Times of day are UTC, and written like 18:00:00, up to 23:59:59; a day is from 00:00:00 to 00:00:00."
+    remedy = "Times of day are UTC, and written like 18:00:00; a day is from 00:00:00 to 24:00:00."
     try:
         moment = time.fromisoformat(text.removesuffix("Z"))
     except ValueError as error:

@@ -13,6 +13,7 @@ from jeospark.grid import geobox_from
 from jeospark.model import Chunk
 from jeospark.recipe.evaluate import call, evaluate
 from jeospark.recipe.graph import ProcessGraph
+from jeospark.recipe.instants import interval
 
 NAN = math.nan
 
@@ -213,7 +214,8 @@ def test_aggregate_by_times_of_day(tools):
 @pytest.mark.parametrize(
     ("intervals", "text"),
     [
-        ([["12:00:00", "24:00:00"]], "'24:00:00' is no time of day .*from 00:00:00 to 00:00:00"),
+        ([["24:00:00", "12:00:00"]], "'24:00:00' is no time of day .*from 00:00:00 to 24:00:00"),
+        ([["2020-01-01", "2020-01-31T24:30:00Z"]], "is no date"),
         ([["12:00:00+02:00", "13:00:00+02:00"]], "'12:00:00.02:00' has a time zone"),
         ([["12:00:00", None]], "TemporalExtentInvalid"),
         (["2020-01-01", "2020-02-01"], "'2020-01-01' is no pair"),
@@ -227,9 +229,18 @@ def test_intervals_that_cannot_be_aggregated(tools, intervals, text):
 
 
 def test_a_day_goes_from_midnight_to_midnight(tools):
-    step = {"intervals": [["00:00:00Z", "00:00:00Z"]], "reducer": tools.callback("count")}
-    result = tools.run(tools.chain(("aggregate_temporal", step)), tools.cube(ramp()))
-    assert (result.data == 3).all()
+    for end in ("00:00:00Z", "24:00:00Z", "24:00Z", "24:00:00"):
+        step = {"intervals": [["00:00:00Z", end]], "reducer": tools.callback("count")}
+        result = tools.run(tools.chain(("aggregate_temporal", step)), tools.cube(ramp()))
+        assert (result.data == 3).all()
+
+
+def test_the_last_hour_of_a_day_ends_at_24():
+    new_year = datetime(2021, 1, 1, tzinfo=UTC)
+    for end in ("2020-12-31T24:00:00Z", "2020-12-31T24:00Z", "2020-12-31T24:00:00.000", "2021-01-01T01:00:00+01:00"):
+        assert interval(["2020-01-01", end])[1] == new_year
+    with pytest.raises(ArgumentError, match="is no date"):
+        interval(["2020-12-31T24:00:00Z", None])
 
 
 def test_apply_dimension_spreads_plain_numbers(tools):
