@@ -57,6 +57,8 @@ def properties(work: Work, archive: str, executors: int) -> dict[str, str]:
         "spark.executor.instances": str(executors),
         "spark.executor.cores": "1",
         "spark.scheduler.minRegisteredResourcesRatio": "1",
+        # The first time, nodes unpack the environment.
+        "spark.scheduler.maxRegisteredResourcesWaitingTime": "300s",
         "spark.ui.enabled": "false",
     }
 

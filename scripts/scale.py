@@ -83,16 +83,17 @@ def dispatch() -> float:
 
 
 def checks(runs: Sequence[Run]) -> Iterator[str]:
-    """Table: each run replayed on the cores of the others."""
-    yield "| units measured on | replayed on | simulated | measured | apart |"
-    yield "|---|---|---|---|---|"
+    """Table: each run replayed on the cores of the others, with its units as they were, and as long as there."""
+    yield "| units measured on | replayed on | simulated | measured | apart | apart, units as long as there |"
+    yield "|---|---|---|---|---|---|"
     for known in runs:
         for other in runs:
             seconds = replayed(known, other.cores)
-            apart = seconds / other.seconds - 1
+            slowed = replace(known, busy=known.busy * (other.busy.mean() / known.busy.mean()))
+            apart, alike = (each / other.seconds - 1 for each in (seconds, replayed(slowed, other.cores)))
             yield (
                 f"| {_cores(known.cores)} | {_cores(other.cores)} | {seconds:.2f} s | {other.seconds:.2f} s | "
-                f"{100 * apart:+.1f} % |"
+                f"{100 * apart:+.1f} % | {100 * alike:+.1f} % |"
             )
 
 

@@ -75,8 +75,8 @@ class Cluster:
     """Share of tasks that straggle, not cut short by speculation. Assumed."""
     straggle: float = 3.0
     """How many times as long these take. Assumed."""
-    finish: float = 0.001
-    """Seconds a unit for closing the ledger, collection and report, on the driver."""
+    finish: float = 0.0001
+    """Seconds a unit for closing the ledger, collection and report, on the driver. See `bench.py finish`."""
 
 
 RELAXED: Mapping[str, Mapping[str, Any]] = {

@@ -17,7 +17,7 @@ from jeospark.engine.explain import check_fits
 from jeospark.engine.job import Job, load_job
 from jeospark.engine.plan import Plan, check_units, make_plan, plan_folders, written_plan
 from jeospark.engine.progress import watching
-from jeospark.engine.session import cores
+from jeospark.engine.session import cores, slots
 from jeospark.engine.worker import ENDINGS, Shift, mapper
 from jeospark.errors import LedgerError
 from jeospark.planning.folder import PlanFolder
@@ -124,7 +124,7 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
         attempt=attempt,
         started=began.isoformat(),
         units=counts.total(),
-        cores=cores(context),
+        cores=slots(context),
         seconds=perf_counter() - started,
         **{status: counts[status] for status in ("done", "skipped", "empty", "failed")},
     )

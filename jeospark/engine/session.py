@@ -73,5 +73,12 @@ def spark_session(app_name: str, config: Mapping[str, str] | None = None) -> Spa
 
 
 def cores(context: SparkContext) -> int:
-    """How many tasks the session can run at once, as far as it knows now."""
+    """By how many tasks at once work is cut; a cluster counts as two cores before its executors are there."""
     return max(int(context.defaultParallelism), 1)
+
+
+def slots(context: SparkContext) -> int:
+    """How many tasks run at once on the executors that are there now; 1 where there is none."""
+    jvm = context._jsc.sc()  # noqa: SLF001 - Python has no door to it
+    profile = jvm.resourceProfileManager().defaultResourceProfile()
+    return max(int(jvm.maxNumConcurrentTasks(profile)), 1)
