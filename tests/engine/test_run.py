@@ -70,7 +70,7 @@ def test_the_ledger_tells_of_every_unit(done):
 def test_a_second_run_makes_nothing_again(done):
     before = times(done.folder)
     again = run(done.plan, Settings.load())
-    assert (again.units, again.skipped, again.done) == (8, 8, 0)
+    assert (again.units, again.skipped, again.done, again.cores) == (8, 8, 0, 2)
     assert times(done.folder) == before
     assert summary(again).startswith("8 units: 8 skipped; ")
     made, skipped = ([*ledger.rows(done.plan.job, each.attempt)] for each in (done.result, again))
