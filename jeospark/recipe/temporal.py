@@ -139,8 +139,8 @@ def _membership(pair: object) -> Callable[[datetime], bool]:
 
 def _times(pair: Sequence[object]) -> list[time | None]:
     """Read times of day; the end may be 24 o'clock, which is midnight."""
-    return [_time(end if place == 0 or not isinstance(end, str) else MIDNIGHT.sub("00:00:00", end, count=1))
-            for place, end in enumerate(pair)]  # fmt: skip
+    start, *ends = pair or (None,)
+    return [_time(start), *(_time(MIDNIGHT.sub("00:00:00", end) if isinstance(end, str) else end) for end in ends)]
 
 
 def _time(text: object) -> time | None:
