@@ -15,7 +15,7 @@ from jeospark.sql.problems import told
 from jeospark.sql.readable import exported, is_geometry
 from jeospark.sql.session import session
 from jeospark.sql.spatial import with_index
-from jeospark.sql.srids import Srids
+from jeospark.sql.srids import srids_of
 from jeospark.sql.statements import Statement, split
 from jeospark.storage.roots import Roots
 
@@ -66,9 +66,10 @@ def run(spark: SparkSession, text: str, *, limits: Limits, head: int | None = No
 
 def _answer(spark: SparkSession, statement: Statement, roots: Roots, limits: Limits, head: int | None) -> Answer:
     check_parsed(spark, statement.text, roots)
-    frame = spark.sql(statement.text)
+    # Not the session's own, which would look without the rest of the text.
+    frame = SparkSession.sql(spark, statement.text)
     check_analysed(frame, roots)
-    srids = Srids(frame)
+    srids = srids_of(frame)
     srids.check(statement)
     table, geometries = _collected(with_index(frame), limits, head)
     limits.check_rows(table.num_rows)

@@ -15,6 +15,7 @@ from jeospark.engine.jars import JARS, SEDONA, sedona_jars
 from jeospark.engine.session import spark_session
 from jeospark.errors import SedonaError
 from jeospark.settings import Settings
+from jeospark.sql.doors import SqlSession
 from jeospark.sql.guard import settle
 from jeospark.sql.registry import register, tables
 from jeospark.storage.href import hadoop_path
@@ -30,11 +31,12 @@ def session(
     outputs: Sequence[str] = (),
     app_name: str = "jeospark sql",
     config: Mapping[str, str] | None = None,
-) -> SparkSession:
+) -> SqlSession:
     """The running session, or a new one, with Sedona's functions and all tables registered.
 
-    Tables are temporary views: `collections`, `items`, `assets`, `bands`, `outcomes`, and one for each vector layer.
-    Call it again to see what was added to the catalogue since.
+    Its `sql` refuses geometries of two CRS in one function, and plans joins by place as `ask` does. Tables are
+    temporary views: `collections`, `items`, `assets`, `bands`, `outcomes`, and one for each vector layer. Call it
+    again to see what was added to the catalogue since.
 
     Args:
         catalog: Folder of the catalogue; None for that of the settings.
@@ -55,7 +57,7 @@ def session(
     spark = sedona_session(app_name, config)
     register(spark, found, root)
     settle(spark, Roots.load(settings))
-    return spark
+    return SqlSession(spark.sparkContext, spark._jsparkSession)  # noqa: SLF001
 
 
 def sedona_session(app_name: str, config: Mapping[str, str] | None = None) -> SparkSession:

@@ -29,11 +29,15 @@ _OF_TABLES = frozenset({"st_setsrid", "st_geomfromwkb"})
 class Srids:
     """SRIDs of the expressions of an analysed plan, as far as its text tells: of SRIDs that are computed, nothing."""
 
-    def __init__(self, frame: DataFrame) -> None:
-        self._plan = frame._jdf.queryExecution().analyzed()  # noqa: SLF001
+    def __init__(self, plan: Any) -> None:
+        """Look at an analysed plan of the JVM."""
+        self._plan = plan
 
-    def check(self, statement: Statement) -> None:
+    def check(self, statement: Statement | None = None) -> None:
         """Refuse functions of geometries in two CRS.
+
+        Args:
+            statement: The plan's, for the place; None where nobody has its text.
 
         Raises:
             SqlCrsError: There is one.
@@ -116,25 +120,38 @@ def _target(transform: Any) -> int:
         return UNKNOWN
 
 
-def _refused(statement: Statement, function: Any, one: tuple[Any, int], other: tuple[Any, int]) -> SqlCrsError:
-    (first, code), (second, another) = ((_written(statement, each), code_of(srid)) for each, srid in (one, other))
+def srids_of(frame: DataFrame) -> Srids:
+    """The SRIDs in a query."""
+    return Srids(frame._jdf.queryExecution().analyzed())  # noqa: SLF001
+
+
+def _refused(given: Statement | None, function: Any, one: tuple[Any, int], other: tuple[Any, int]) -> SqlCrsError:
+    (first, code), (second, another) = ((_written(each), code_of(srid)) for each, srid in (one, other))
     what = f"{class_of(function)} has geometries in two CRS: {first} in {code}, {second} in {another}"
     found = SqlCrsError(what, remedy=f"Transform one: ST_Transform({second}, '{code}').")
     span = _span(function)
-    return found if span is None else at_place(found, statement, span.start, len(span))
+    if span is None:
+        return found
+    text = _text(function)
+    return at_place(found, given or Statement(text=text, start=0, source=text), span.start, len(span))
 
 
 def _span(expression: Any) -> range | None:
     """Where in the statement an expression stands; None for one of a view."""
     origin = expression.origin()
-    if origin.objectType().isDefined() or origin.startIndex().isEmpty():
+    if origin.objectType().isDefined() or origin.startIndex().isEmpty() or origin.sqlText().isEmpty():
         return None
     return range(origin.startIndex().get(), origin.stopIndex().get() + 1)
 
 
-def _written(statement: Statement, expression: Any) -> str:
+def _text(expression: Any) -> str:
+    """The statement that an expression stands in."""
+    return str(expression.origin().sqlText().get())
+
+
+def _written(expression: Any) -> str:
     """An expression as it stands in the statement; a column by its name, as Spark mixes up the places of those."""
     if class_of(expression) == "OuterReference":
-        return _written(statement, expression.e())
+        return _written(expression.e())
     span = None if class_of(expression) == "AttributeReference" else _span(expression)
-    return str(expression.sql()).replace("`", "") if span is None else statement.text[span.start : span.stop]
+    return str(expression.sql()).replace("`", "") if span is None else _text(expression)[span.start : span.stop]

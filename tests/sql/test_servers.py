@@ -12,10 +12,16 @@ import pytest
 from jeospark.settings import Settings
 
 SCRIPT = Path(__file__).parents[2] / "scripts" / "sql-server.sh"
+MIXED = "SqlCrsError: ST_Within has geometries in two CRS: i.geometry in EPSG:4326, z.geometry in EPSG:32633"
 CLIENT = """
 import sys
 from pyspark.sql import SparkSession
 spark = SparkSession.builder.remote(f"sc://127.0.0.1:{sys.argv[1]}").getOrCreate()
+mixed = "SELECT 1 FROM items i, zones z WHERE ST_Within(i.geometry, z.geometry)"
+try:
+    spark.sql(mixed).collect()
+except Exception as error:
+    print(error)
 print(spark.sql("SELECT count(*) AS n, min(ST_SRID(geometry)) AS srid FROM zones").collect())
 """
 
@@ -45,21 +51,21 @@ def test_thrift_answers_beeline(server):
     assert "SLF4J" not in log.read_text()
     query = "SELECT label, ST_AsText(ST_Centroid(geometry)) AS centre FROM zones WHERE label = 'a'"
     beeline = shutil.which("beeline", path=str(Path(sys.executable).parent))
-    command = [
-        beeline,
-        "-u",
-        f"jdbc:hive2://127.0.0.1:{port}/default",
-        "--silent=true",
-        "--outputformat=csv2",
-        "-e",
-        query,
-    ]
-    told = subprocess.run(command, capture_output=True, text=True, check=True, stdin=subprocess.DEVNULL).stdout
-    assert "a,POINT (" in told
+    where = f"jdbc:hive2://127.0.0.1:{port}/default"
+
+    def asked(query):
+        command = [beeline, "-u", where, "--silent=true", "--outputformat=csv2", "-e", query]
+        return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
+
+    assert "a,POINT (" in asked(query).stdout
+    refused = asked("SELECT 1 FROM items i, zones z WHERE ST_Within(i.geometry, z.geometry)")
+    assert refused.returncode != 0
+    assert MIXED in refused.stderr
 
 
 def test_connect_answers_pyspark(server):
     pytest.importorskip("grpc")
     port = server("connect")
     told = subprocess.run([sys.executable, "-c", CLIENT, port], capture_output=True, text=True, check=True).stdout
-    assert told.strip() == "[Row(n=2, srid=32633)]"
+    assert MIXED in told
+    assert told.splitlines()[-1] == "[Row(n=2, srid=32633)]"

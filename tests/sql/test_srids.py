@@ -46,6 +46,14 @@ def test_views_are_looked_into(db):
         ask("SELECT * FROM met", spark=db)
 
 
+def test_the_session_refuses_them_too(db):
+    with pytest.raises(SqlCrsError, match=r"i\.geometry in EPSG:4326, z\.geometry in EPSG:32633") as caught:
+        db.sql("SELECT {one}\nFROM items i, zones z WHERE ST_Within(i.geometry, z.geometry)", one=1)
+    assert caught.value.where == "line 2, column 29"
+    same = "SELECT count(*) FROM zones z WHERE ST_Within(z.geometry, (SELECT geometry FROM zones WHERE label = :label))"
+    assert db.sql(same, {"label": "a"}).head()[0] == 1
+
+
 @pytest.mark.parametrize(
     "condition",
     ["ST_Intersects(i.geometry, ST_Transform(z.geometry, 'EPSG:4326'))",
