@@ -17,6 +17,7 @@ from bench_jeospark import Engine, session_config
 from bench_result import machine, put_between
 from bench_work import Work, composite
 from bench_yarn import archived, cluster, properties
+from scale_contention import contention
 from scale_model import Cluster, Run, assumptions, bottleneck, replayed, run_of, simulated
 from scale_plot import chart
 
@@ -35,8 +36,8 @@ TASKS = 2_000
 """Empty tasks by which the driver's dispatch is measured."""
 
 
-def measure(folder: Path, where: str) -> tuple[list[Run], float]:
-    """Run the composite benchmark warm on one core, then on two; returns both, and the driver's seconds a task."""
+def measure(folder: Path, where: str) -> tuple[list[Run], dict[str, float]]:
+    """Run the composite benchmark warm on one core, then on two; returns both, and what is known of a cluster then."""
     work = composite(folder, "composite")
     one, two = (
         replace(work.request(tile=TILE, dates=DATES), output=str(work.folder / f"scale-{cores}")) for cores in (1, 2)
@@ -48,7 +49,8 @@ def measure(folder: Path, where: str) -> tuple[list[Run], float]:
             both.run(two)
             rounds.append([run_of(request.output) for request in (one, two)])
     # The first one starts the workers.
-    return [_middle([each[place] for each in rounds[1:]]) for place in (0, 1)], dispatch()
+    runs = [_middle([each[place] for each in rounds[1:]]) for place in (0, 1)]
+    return runs, {"contention": contention(one), "dispatch": dispatch()}
 
 
 @contextmanager
@@ -82,18 +84,17 @@ def dispatch() -> float:
     return seconds / TASKS
 
 
-def checks(runs: Sequence[Run]) -> Iterator[str]:
-    """Table: each run replayed on the cores of the others, with its units as they were, and as long as there."""
-    yield "| units measured on | replayed on | simulated | measured | apart | apart, units as long as there |"
+def checks(runs: Sequence[Run], slower: float) -> Iterator[str]:
+    """Table: each run replayed on the cores of the others, and how far off that would be if cores shared nothing."""
+    yield "| units measured on | replayed on | simulated | measured | apart | apart without contention |"
     yield "|---|---|---|---|---|---|"
     for known in runs:
         for other in runs:
-            seconds = replayed(known, other.cores)
-            slowed = replace(known, busy=known.busy * (other.busy.mean() / known.busy.mean()))
-            apart, alike = (each / other.seconds - 1 for each in (seconds, replayed(slowed, other.cores)))
+            seconds = replayed(known, other.cores, slower)
+            apart, without = (each / other.seconds - 1 for each in (seconds, replayed(known, other.cores, 1.0)))
             yield (
                 f"| {_cores(known.cores)} | {_cores(other.cores)} | {seconds:.2f} s | {other.seconds:.2f} s | "
-                f"{100 * apart:+.1f} % | {100 * alike:+.1f} % |"
+                f"{100 * apart:+.1f} % | {100 * without:+.1f} % |"
             )
 
 
@@ -138,7 +139,7 @@ def page(runs: Sequence[Run], run: Run, cluster: Cluster, volume: float) -> str:
         f"{run.bytes.mean() / 1e6:,.1f} MB."
     )
     assumed = ", ".join(f"{name} {getattr(cluster, name):g}" for name in assumptions())
-    checked = [*checks(runs), ""] if len(runs) > 1 else []
+    checked = [*checks(runs, cluster.contention), ""] if len(runs) > 1 else []
     return "\n".join([units, "", f"Cluster: {assumed}.", "", *checked, *predictions(run, cluster, volume)])
 
 
@@ -170,8 +171,8 @@ def main() -> None:
     arguments = parse_arguments()
     given = {name: value for name in assumptions() if (value := getattr(arguments, name)) is not None}
     if arguments.what == "measure":
-        runs, seconds = measure(arguments.folder.resolve(), arguments.on)
-        given = {"dispatch": seconds} | given
+        runs, known = measure(arguments.folder.resolve(), arguments.on)
+        given = known | given
     else:
         runs = [run_of(folder) for folder in arguments.outputs]
     if not runs:

@@ -49,6 +49,11 @@ class Run:
         times = size / self.bytes.mean()
         return replace(self, busy=self.busy * times, read=self.read * times, bytes=self.bytes * times)
 
+    def beside(self, cores: int, contention: float) -> "Run":
+        """The same units where so many cores work: one alone is faster, see `Cluster.contention`."""
+        times = contention ** ((cores > 1) - (self.cores > 1))
+        return replace(self, busy=self.busy * times, read=self.read * times)
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Cluster:
@@ -63,6 +68,8 @@ class Cluster:
     """Assumed."""
     node_rate: float = 1.0e9
     """Bytes a second into a node. Assumed as `server_rate`."""
+    contention: float = 1.0
+    """How many times as long a unit takes where all cores of a node work as where one does. See `scale.py measure`."""
     start: float = 60.0
     """Seconds until the first task: application master, environment, plan. Assumed."""
     executors_per_second: float = 5.0
@@ -127,8 +134,9 @@ def _sources(job: Job) -> Iterator[Source]:
     return (source for unit in units for item in unit.items for source in item.sources)
 
 
-def replayed(run: Run, cores: int) -> float:
+def replayed(run: Run, cores: int, contention: float) -> float:
     """Seconds that the very units of a run take on so many cores that are there and warm, beside the same storage."""
+    run = run.beside(cores, contention)
     tasks = _tasks(run.busy + run.overhead, cores)
     return _scheduled(tasks, np.zeros(cores), 0.0)
 
@@ -136,6 +144,7 @@ def replayed(run: Run, cores: int) -> float:
 def simulated(run: Run, cluster: Cluster, volume: float, seed: int = 0) -> float:
     """Seconds that a run like this one takes which reads `volume` bytes, from submit to report."""
     random = np.random.default_rng(seed)
+    run = run.beside(min(cluster.cores, cluster.cores_per_node), cluster.contention)
     units = max(round(volume / run.bytes.mean()), 1)
     drawn = random.integers(len(run.busy), size=units)
     seconds = _bounded(run, cluster)[drawn] + run.overhead

@@ -5,9 +5,10 @@ import sys
 from collections.abc import Mapping
 from pathlib import Path
 
-from pyspark import SparkContext
+from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from jeospark.engine.interrupts import uninterrupted
 from jeospark.engine.java import ensure_java
 
 TRIES = 16
@@ -61,13 +62,14 @@ def spark_session(app_name: str, config: Mapping[str, str] | None = None) -> Spa
         os.environ["JAVA_HOME"] = ensure_java()
         # Spark starts workers with the `python3` of PATH unless told otherwise before the JVM is up.
         os.environ.setdefault("PYSPARK_PYTHON", sys.executable)
-    options = {**REQUIRED, **({} if submitted else LOCAL), **(config or {})}
-    builder = SparkSession.builder.appName(app_name)
-    if not submitted and "spark.master" not in options:
-        builder = builder.master(f"local[*,{TRIES}]")
-    for key, value in options.items():
-        builder = builder.config(key, value)
-    session = builder.getOrCreate()
+    options = {"spark.app.name": app_name, **REQUIRED, **({} if submitted else LOCAL), **(config or {})}
+    if not submitted:
+        options.setdefault("spark.master", f"local[*,{TRIES}]")
+    with uninterrupted():
+        SparkContext.getOrCreate(SparkConf().setAll(list(options.items())))
+    # The context has brought a handler of its own, which breaks a call of Java that it comes in between.
+    with uninterrupted():
+        session = SparkSession.builder.config(map={**options}).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session
 

@@ -11,6 +11,7 @@ from functools import cache
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
 
+from jeospark.engine.interrupts import uninterrupted
 from jeospark.engine.jars import JARS, SEDONA, sedona_jars
 from jeospark.engine.session import spark_session
 from jeospark.errors import SedonaError
@@ -55,8 +56,9 @@ def session(
     root = catalog or settings.catalog
     found = tables(root, outputs)
     spark = sedona_session(app_name, config)
-    register(spark, found, root)
-    settle(spark, Roots.load(settings))
+    with uninterrupted():
+        register(spark, found, root)
+        settle(spark, Roots.load(settings))
     return SqlSession(spark.sparkContext, spark._jsparkSession)  # noqa: SLF001
 
 
@@ -75,13 +77,15 @@ def sedona_session(app_name: str, config: Mapping[str, str] | None = None) -> Sp
     os.environ.setdefault("DO_NOT_TRACK", "true")
     given = dict(config or {})
     spark = spark_session(app_name, given if _has_jvm() else {**sedona_config(), **given})
-    if not knows_sedona(spark):
+    with uninterrupted():
+        known = knows_sedona(spark)
+        _silence(spark)
+    if not known:
         raise SedonaError(
             "the running Spark session was started without Sedona",
             remedy="Stop it (`spark.stop()`) and call jeospark.sql.session() first; or submit with conf/sql.conf, or "
             "by `jeospark submit` with `SEDONA = True` in the job's file.",
         )
-    _silence(spark)
     return spark
 
 
