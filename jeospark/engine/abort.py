@@ -5,8 +5,10 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from py4j.protocol import Py4JError, Py4JJavaError
+from pyspark import SparkContext
 from pyspark.errors import PySparkException
 
+from jeospark.engine.interrupts import cancelling
 from jeospark.errors import RunFailedError
 from jeospark.storage.tokens import redact
 
@@ -15,23 +17,29 @@ LONGEST = 400
 
 
 @contextmanager
-def named_abort(output: str) -> Iterator[None]:
-    """Turn what Spark raises when it ends a run into a line that says how to go on.
+def named_abort(context: SparkContext, output: str) -> Iterator[None]:
+    """Turn what Spark raises when it ends a run into a line that says how to go on; Ctrl-C cancels its jobs.
 
     Args:
+        context: Spark's.
         output: Folder of the results.
 
     Raises:
-        RunFailedError: It did.
+        RunFailedError: It did, or was told to.
     """
-    try:
-        yield
-    except (PySparkException, Py4JError) as error:
-        raise RunFailedError(
-            f"Spark gave the run up: {_words(error)}",
-            where=output,
-            remedy=f"What is done stays. Mend the cause, then `jeospark resume {shlex.quote(output)}`.",
-        ) from error
+    again = f"`jeospark resume {shlex.quote(output)}`"
+    with cancelling(context) as interrupted:
+        try:
+            yield
+        except (PySparkException, Py4JError) as error:
+            if not interrupted.is_set():
+                raise RunFailedError(
+                    f"Spark gave the run up: {_words(error)}",
+                    where=output,
+                    remedy=f"What is done stays. Mend the cause, then {again}.",
+                ) from error
+    if interrupted.is_set():
+        raise RunFailedError("the run was interrupted", where=output, remedy=f"What is done stays: {again} goes on.")
 
 
 def _words(error: Exception) -> str:

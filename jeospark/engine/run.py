@@ -112,7 +112,8 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
         tasks=_tasks(folder.units, cores(context)),
     )
     tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    with watching(folder.pixels, lambda: counter.value, job.title or job.graph.id[:12]), named_abort(job.output):
+    shown = watching(folder.pixels, lambda: counter.value, job.title or job.graph.id[:12])
+    with shown, named_abort(context, job.output):
         endings = tasks.mapInArrow(mapper(shift, counter), from_arrow_schema(ENDINGS)).toArrow()
     counts = _counts(endings.to_pylist(), job)
     ledger.close(job, attempt)

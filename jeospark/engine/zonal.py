@@ -221,7 +221,7 @@ def _run(spark: SparkSession, shift: ZonalShift) -> Counter[str]:
         LedgerError: Rows of some could not be written.
     """
     tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    with named_abort(shift.job.output):
+    with named_abort(spark.sparkContext, shift.job.output):
         endings = tasks.mapInArrow(mapper(shift), from_arrow_schema(ENDINGS)).toArrow().to_pylist()
     unrecorded = next((ending["unrecorded"] for ending in endings if ending["unrecorded"]), None)
     if unrecorded:
@@ -242,7 +242,7 @@ def _finish(spark: SparkSession, result: ZonalResult, limits: Limits) -> None:
         RunFailedError: Spark gave it up.
     """
     hrefs = sorted(outcome.href for outcome in ledger.rows(result.job, result.attempt) if outcome.href)
-    with publishing_folder(result.path) as folder, named_abort(result.job.output):
+    with publishing_folder(result.path) as folder, named_abort(spark.sparkContext, result.job.output):
         if hrefs:
             _merge(spark, hrefs, limits, folder)
         else:

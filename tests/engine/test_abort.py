@@ -1,5 +1,7 @@
 import os
 import signal
+import threading
+from time import sleep
 
 import pytest
 
@@ -14,7 +16,7 @@ def test_a_run_that_spark_gives_up_is_told_with_its_cause_and_how_to_go_on(spark
         yield from batches
 
     def lost():
-        with named_abort("/out put"):
+        with named_abort(spark.sparkContext, "/out put"):
             spark.range(1).mapInArrow(die, "id long").toArrow()
 
     with pytest.raises(RunFailedError) as caught:
@@ -23,3 +25,29 @@ def test_a_run_that_spark_gives_up_is_told_with_its_cause_and_how_to_go_on(spark
     assert len(caught.value.what) < LONGEST + 50
     assert "\n" not in str(caught.value)
     assert "jeospark resume '/out put'" in caught.value.remedy
+
+
+@pytest.mark.spark
+def test_an_interrupt_is_told_as_one(spark, tmp_path):
+    started = tmp_path / "started"
+
+    def wait(batches):
+        started.touch()
+        sleep(60)
+        yield from batches
+
+    def interrupt():
+        while not started.exists():
+            sleep(0.1)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    def cut_short():
+        with named_abort(spark.sparkContext, "out"):
+            spark.range(1).mapInArrow(wait, "id long").toArrow()
+
+    thread = threading.Thread(target=interrupt)
+    thread.start()
+    with pytest.raises(RunFailedError, match="the run was interrupted") as caught:
+        cut_short()
+    thread.join()
+    assert "jeospark resume out" in caught.value.remedy

@@ -23,7 +23,7 @@ spark_session("test")
 
 
 def test_an_interrupt_waits_for_the_end():
-    done = []
+    done, before = [], signal.getsignal(signal.SIGINT)
 
     def work():
         with uninterrupted():
@@ -33,7 +33,7 @@ def test_an_interrupt_waits_for_the_end():
     with pytest.raises(KeyboardInterrupt):
         work()
     assert done == [1]
-    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGINT) is before
 
 
 def test_a_handler_that_comes_meanwhile_stays():
