@@ -36,6 +36,8 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DENIED = frozenset({401, 403})
 _GONE = frozenset({404, 410})
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+LASTING = re.compile(r"not a directory|directory not empty|file name too long", re.IGNORECASE)
+"""What XRootD says of paths with its codes of a server out of order: asking again does not help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -240,6 +242,8 @@ def _checked(answer: Answer, request: Request) -> Answer:
     where = public(request.url)
     if answer.status in _GONE:
         raise FileNotFoundError(f"nothing is at {where}")
+    if answer.status == HTTPStatus.INTERNAL_SERVER_ERROR and LASTING.search(answer.body.decode("utf-8", "replace")):
+        raise StorageAnswerError(f"the server refuses: {_said(answer)}", where=where, remedy="Check the path.")
     if answer.status in _BUSY:
         raise StorageUnreachableError(f"the server answers {_said(answer)}", where=where, remedy=WAIT)
     if answer.status == HTTPStatus.INSUFFICIENT_STORAGE:

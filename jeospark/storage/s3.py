@@ -102,6 +102,9 @@ class S3:
                 raise FileNotFoundError(f"nothing is at {href}") from error
             except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
                 raise _denied(href) from error
+            except ValueError as error:
+                remedy = "Choose a name without `..`, empty parts and letters that cannot be seen."
+                raise StorageAnswerError("this is no key of S3", where=href, remedy=remedy) from error
             except (BaseError, OSError) as error:
                 raise _failure(error, href) from error
 

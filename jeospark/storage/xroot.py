@@ -7,7 +7,7 @@ from typing import Any, TypeVar
 from urllib.parse import urlsplit
 
 from XRootD import client
-from XRootD.client.flags import OpenFlags
+from XRootD.client.flags import OpenFlags, StatInfoFlags
 
 from jeospark.errors import (
     DiskFullError,
@@ -17,7 +17,7 @@ from jeospark.errors import (
 )
 from jeospark.settings import Settings
 from jeospark.storage.href import server_and_path
-from jeospark.storage.http import CONNECT_S, WAIT, denied, public
+from jeospark.storage.http import CONNECT_S, LASTING, WAIT, denied, public
 from jeospark.storage.kind import Range
 from jeospark.storage.patience import deadline, patiently
 from jeospark.storage.tokens import Tokens, redact
@@ -28,9 +28,9 @@ _DENIED = frozenset({3010, 3030})
 _MISSING = 3011
 _EXISTS = 3018
 """The protocol's kXR_NoSpace and kXR_overQuota, kXR_NotAuthorized and kXR_AuthFailed, kXR_NotFound, kXR_ItExists."""
-_REFUSED = frozenset({3000, 3001, 3006, 3013, 3016, 3017})
-"""kXR_ArgInvalid, kXR_ArgMissing, kXR_InvalidRequest, kXR_Unsupported, kXR_isDirectory, kXR_NotFile: asking again does
-not help."""
+_REFUSED = frozenset({3000, 3001, 3002, 3006, 3013, 3016, 3017})
+"""kXR_ArgInvalid, kXR_ArgMissing, kXR_ArgTooLong, kXR_InvalidRequest, kXR_Unsupported, kXR_isDirectory, kXR_NotFile:
+asking again does not help."""
 AT_ONCE, LONGEST = 1024, 2_000_000
 """Ranges of one vector read, and bytes of each, that servers take by default."""
 
@@ -72,10 +72,10 @@ class XRoot:
     def exists(self, href: str) -> bool:
         """See `kind.Storage.exists`."""
         try:
-            self._ask(href, "stat", self._path(href))
+            found = self._ask(href, "stat", self._path(href))
         except FileNotFoundError:
             return False
-        return True
+        return not found.flags & StatInfoFlags.IS_DIR
 
     def open(self, href: str) -> "XRootFile":
         """See `kind.Storage.open`."""
@@ -248,6 +248,6 @@ def _check(status: Any, href: str, tokens: Tokens) -> None:
         raise DiskFullError(f"the server has no room: {said}", where=where, remedy="Free space there; then resume.")
     if status.errno in _DENIED:
         raise denied(href, tokens.of(href), said)
-    if status.errno in _REFUSED:
+    if status.errno in _REFUSED or LASTING.search(said):
         raise StorageAnswerError(f"the server refuses: {said}", where=where, remedy="Check the path.")
     raise StorageUnreachableError(f"the server does not answer: {said}", where=where, remedy=WAIT)

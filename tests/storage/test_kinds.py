@@ -2,6 +2,7 @@
 
 import sys
 from pathlib import Path
+from time import monotonic
 
 import numpy as np
 import pyarrow as pa
@@ -83,6 +84,28 @@ def test_removed_is_gone(place):
     write_text_atomic(href, "x")
     remove(href)
     assert behind(place) == []
+
+
+def test_a_file_where_a_folder_should_be_is_named_at_once(place, using):
+    """Not taken for a server that is out of order, and waited for."""
+    if place.kind == "s3":
+        pytest.skip("S3 has no folders")
+    write_text_atomic(f"{place.base}/a.txt", "x")
+    using(storage_patience_s="60", **{"http_gates": place.settings["JEOSPARK_HTTP_GATES"]} if place.settings else {})
+    began = monotonic()
+    with pytest.raises(OutputError, match=r"(?i)file exists|not a directory"):
+        check_writable(f"{place.base}/a.txt")
+    with pytest.raises(OutputError, match=r"(?i)not a directory"):
+        check_writable(f"{place.base}/a.txt/sub")
+    assert monotonic() - began < 10
+
+
+def test_a_folder_is_no_published_file(place):
+    write_text_atomic(f"{place.base}/folder/a.txt", "x")
+    if place.kind in {"http", "gate"}:
+        pytest.skip("HTTP does not tell")
+    assert exists(f"{place.base}/folder/a.txt")
+    assert not exists(f"{place.base}/folder")
 
 
 def test_a_check_leaves_nothing_behind(place):
@@ -188,6 +211,14 @@ def test_wrong_keys_and_none_are_named(s3, using, monkeypatch):
     using(s3_endpoint=url, storage_connections="5")
     with pytest.raises(StorageDeniedError, match="AWS_ACCESS_KEY_ID"):
         read_text("s3://eo-data/a.txt")
+
+
+@pytest.mark.parametrize("name", ["..", "a\nb", "a//b"])
+def test_a_key_that_s3_cannot_have_is_named(s3, using, name):
+    url, _ = s3
+    using(s3_endpoint=url)
+    with pytest.raises(OutputError, match="no key"):
+        check_writable(f"s3://eo-data/{name}")
 
 
 def test_a_folder_that_takes_no_files_is_named(eos, using):
