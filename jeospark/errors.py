@@ -204,6 +204,10 @@ class SubmitError(JeosparkError):
     """A job cannot be handed to a cluster; base of the errors of submission."""
 
 
+class JobFileError(SubmitError):
+    """The file of a job cannot be run, or what it is given would not reach it."""
+
+
 class ProfileError(SubmitError):
     """A file of Spark properties is missing, or a line of it is none."""
 

@@ -7,10 +7,12 @@ here, which nodes must have at the same path.
 
 import gzip
 import io
+import lzma
 import os
 import re
 import sys
 import tarfile
+import zlib
 from collections.abc import Iterator
 from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
@@ -90,7 +92,7 @@ def check_archive(path: Path) -> None:
                 if outside:
                     raise ArchiveError(f"'{member.name}' {outside}", where=str(path), remedy=remedy)
                 names.add(os.path.normpath(member.name))
-    except (OSError, tarfile.TarError) as error:
+    except (OSError, EOFError, zlib.error, lzma.LZMAError, tarfile.TarError) as error:
         raise ArchiveError(f"this is no archive that can be read ({error})", where=str(path), remedy=remedy) from error
     if "bin/python" not in names:
         raise ArchiveError("the archive has no bin/python", where=str(path), remedy=remedy)

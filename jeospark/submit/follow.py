@@ -70,7 +70,7 @@ def run_here(parts: Sequence[str], environment: Mapping[str, str]) -> int:
     """Run a job whose driver is here, which tells of itself; returns its exit code."""
     with subprocess.Popen(parts, env=dict(environment)) as submitted:
         try:
-            return submitted.wait()
+            return _code(submitted.wait())
         except KeyboardInterrupt:
             # The driver has got the same signal, and ends its executors.
             submitted.wait()
@@ -103,16 +103,27 @@ def run_there(
             with _progress(known):
                 application = _wait(submitted, hadoop, tag)
         except KeyboardInterrupt:
+            # YARN is asked when nothing more is handed over.
+            _end(submitted)
             _announce(hadoop, tag)
             return INTERRUPTED
         finally:
-            submitted.terminate()
-            submitted.wait()
+            _end(submitted)
         if application is None:
             said.seek(0)
             _say("\n".join(said.read().decode(errors="replace").splitlines()[-LINES:]))
-            return submitted.returncode or 1
+            return _code(submitted.returncode) or 1
     return _ending(application)
+
+
+def _end(submitted: "subprocess.Popen[bytes]") -> None:
+    submitted.terminate()
+    submitted.wait()
+
+
+def _code(returned: int) -> int:
+    """An exit code as shells have it, of what may have been ended by a signal."""
+    return 128 - returned if returned < 0 else returned
 
 
 def _progress(known: Forecast | None) -> AbstractContextManager[None]:

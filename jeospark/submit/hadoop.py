@@ -2,8 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
+from collections.abc import Mapping
 from dataclasses import dataclass
+from http.client import HTTPException
 from pathlib import Path
 from typing import Any
 from urllib.error import HTTPError
@@ -19,6 +22,9 @@ from jeospark.errors import ArchiveError, ClusterDownError, QueueError
 REMEDY = "Set HADOOP_CONF_DIR to the cluster's configuration; scripts/cluster.sh starts a small one to try."
 PATIENCE_S = 10
 """For an answer of YARN."""
+NESTED = 20
+"""How deep values of the configuration may name others, as Hadoop has it."""
+_NAMED = re.compile(r"\$\{([^}$\s]+)\}")
 ENDED = frozenset({"FINISHED", "FAILED", "KILLED"})
 
 
@@ -45,14 +51,14 @@ class Hadoop:
     """The cluster that HADOOP_CONF_DIR tells of.
 
     Raises:
-        ClusterDownError: The variable is not set, or its folder has no configuration.
+        ClusterDownError: The variable is not set, or its folder has no configuration that can be read.
     """
 
     def __init__(self) -> None:
         folder = os.environ.get("HADOOP_CONF_DIR") or os.environ.get("YARN_CONF_DIR")
         if not folder:
             raise ClusterDownError("nothing says where the cluster is", where="HADOOP_CONF_DIR", remedy=REMEDY)
-        self._properties = _site(Path(folder, "core-site.xml")) | _site(Path(folder, "yarn-site.xml"))
+        self._properties = _expanded(_site(Path(folder, "core-site.xml")) | _site(Path(folder, "yarn-site.xml")))
         if not self._properties:
             raise ClusterDownError("there is no core-site.xml or yarn-site.xml", where=folder, remedy=REMEDY)
 
@@ -98,7 +104,7 @@ class Hadoop:
         for base in self._managers():
             try:
                 return _json(f"{base}/ws/v1/cluster/{what}")
-            except (OSError, ValueError) as error:
+            except (OSError, ValueError, HTTPException) as error:
                 tried.append(f"{base}: {error}")
         raise ClusterDownError(
             f"YARN does not answer ({'; '.join(tried)})",
@@ -126,10 +132,13 @@ class Hadoop:
     def _managers(self) -> list[str]:
         scheme = "https" if self._properties.get("yarn.http.policy") == "HTTPS_ONLY" else "http"
         key = "yarn.resourcemanager.webapp" + (".https.address" if scheme == "https" else ".address")
-        named = [value for name, value in self._properties.items() if name == key or name.startswith(f"{key}.")]
         port = 8090 if scheme == "https" else 8088
-        host = self._properties.get("yarn.resourcemanager.hostname", "127.0.0.1")
-        return [f"{scheme}://{address}" for address in named or [f"{host}:{port}"]]
+        hosts = self._of_each("yarn.resourcemanager.hostname") or ["127.0.0.1"]
+        return [f"{scheme}://{address}" for address in self._of_each(key) or [f"{host}:{port}" for host in hosts]]
+
+    def _of_each(self, key: str) -> list[str]:
+        """Values of a property, of each ResourceManager where there are several."""
+        return [value for name, value in self._properties.items() if name == key or name.startswith(f"{key}.")]
 
 
 def driver_log(application: Application, lines: int) -> str:
@@ -142,7 +151,7 @@ def driver_log(application: Application, lines: int) -> str:
         try:
             with urlopen(f"{base}/{name}?size=-20000", timeout=PATIENCE_S) as answer:  # noqa: S310
                 text = answer.read().decode(errors="replace")
-        except (OSError, ValueError):
+        except (OSError, ValueError, HTTPException):
             continue
         texts += [f"--- {name} of the driver", *_contents(text).splitlines()[-lines:]]
     return "\n".join(texts)
@@ -164,8 +173,24 @@ def _json(url: str) -> Any:
 def _site(path: Path) -> dict[str, str]:
     if not path.exists():
         return {}
-    rows = ET.parse(path).getroot().iter("property")  # noqa: S314 - the site's own configuration
+    try:
+        rows = ET.parse(path).getroot().iter("property")  # noqa: S314 - the site's own configuration
+    except (OSError, ET.ParseError) as error:
+        what = f"the cluster's configuration cannot be read ({error})"
+        raise ClusterDownError(what, where=str(path), remedy="Mend it, or name another in HADOOP_CONF_DIR.") from error
     return {row.findtext("name", "").strip(): row.findtext("value", "").strip() for row in rows}
+
+
+def _expanded(properties: Mapping[str, str]) -> dict[str, str]:
+    """Properties with the values of others put in where they are named as `${name}`, one in the other."""
+    known = dict(properties)
+    for _ in range(NESTED):
+        known = {name: _expand(value, known) for name, value in known.items()}
+    return known
+
+
+def _expand(value: str, known: Mapping[str, str]) -> str:
+    return _NAMED.sub(lambda named: known.get(named[1], named[0]), value)
 
 
 def _leaves(queue: dict[str, Any]) -> set[str]:

@@ -12,6 +12,10 @@ from jeospark.engine.session import LOGGING
 from jeospark.settings import PREFIX, Settings
 from jeospark.submit.archive import NAME, PYTHON
 
+MASTER = "spark.master"
+QUEUE = "spark.yarn.queue"
+ON_NODE = "spark.yarn.appMasterEnv."
+"""Begin of properties that become variables of a driver on a node."""
 TAGS = "spark.yarn.tags"
 """Property with the names by which an application is found, apart by commas."""
 JOINED = (TAGS, JARS, EXTENSIONS)
@@ -80,7 +84,7 @@ def environment_conf(request: Request, archive: str | None, environ: Mapping[str
     settings = {name: environ[name] for name in names if name in environ}
     # A driver on a node starts in a folder of its own, and with another home.
     own = {**settings, f"{PREFIX}CACHE": cache, FOLDER_VARIABLE: str(Path.cwd()), "PYSPARK_PYTHON": python}
-    return {f"spark.yarn.appMasterEnv.{name}": value for name, value in sorted(own.items())}
+    return {f"{ON_NODE}{name}": value for name, value in sorted(own.items())}
 
 
 def logging_conf(request: Request, set_already: Mapping[str, str]) -> dict[str, str]:
@@ -99,12 +103,18 @@ def logging_conf(request: Request, set_already: Mapping[str, str]) -> dict[str, 
 def line(parts: Sequence[str]) -> str:
     """The line as a shell takes it, an option a row."""
     rows = [shlex.quote(parts[0])]
-    script = next(at for at, part in enumerate(parts) if part.endswith(".py"))
+    # Properties and files of them may end so, too, but come behind the name of an option.
+    script = next(at for at, part in enumerate(parts) if part.endswith(".py") and not _is_value(parts, at))
     for at, part in enumerate(parts[1:], 1):
-        joined = at <= script and not part.startswith("--") and parts[at - 1].startswith("--")
-        follows = at > script or (joined and parts[at - 1] != "--load-spark-defaults")
+        follows = at > script or _is_value(parts, at)
         rows.append((" " if follows else " \\\n  ") + shlex.quote(part))
     return "".join(rows)
+
+
+def _is_value(parts: Sequence[str], at: int) -> bool:
+    """True for what belongs to the option before it."""
+    before = parts[at - 1]
+    return before.startswith("--") and before != "--load-spark-defaults" and not parts[at].startswith("--")
 
 
 def submit_environment(environ: Mapping[str, str], java: str) -> dict[str, str]:

@@ -2,13 +2,14 @@
 
 import os
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 from urllib.parse import unquote, urlsplit
 from uuid import uuid4
 
 from jeospark.engine.jars import EXTENSIONS, JARS, SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
-from jeospark.errors import ArchiveError
+from jeospark.errors import ArchiveError, ClusterDownError
 from jeospark.settings import Settings
 from jeospark.storage.href import href_scheme
 from jeospark.storage.tokens import Tokens
@@ -17,8 +18,19 @@ from jeospark.submit.follow import run_here, run_there
 from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import HEAP_MB, JOINS_HEAP_MB, Forecast, forecast, memory_conf, most_mb
 from jeospark.submit.profile import read_properties, site_defaults
-from jeospark.submit.request import TAGS, Request, command, environment_conf, line, logging_conf, submit_environment
-from jeospark.submit.script import Script, read_script
+from jeospark.submit.request import (
+    MASTER,
+    ON_NODE,
+    QUEUE,
+    TAGS,
+    Request,
+    command,
+    environment_conf,
+    line,
+    logging_conf,
+    submit_environment,
+)
+from jeospark.submit.script import Script, check_words, read_script
 
 
 def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
@@ -39,11 +51,13 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
     """
     # Somebody may have written a token itself into the setting: it must not reach a command line.
     Tokens(Settings.load().tokens)
-    hadoop = Hadoop() if request.on == "yarn" else None
-    if hadoop is not None:
-        hadoop.check_queue(request.queue or "default")
     profile = {**site_defaults(os.environ.get("SPARK_CONF_DIR")), **read_properties(request.properties)}
     set_already = {**profile, **request.conf}
+    hadoop = Hadoop() if request.on == "yarn" else None
+    if hadoop is not None:
+        hadoop.check_queue(request.queue or set_already.get(QUEUE, "default"))
+    if request.on == "standalone":
+        _check_master(set_already)
     script = read_script(request.script)
     known = forecast(script.job, request.arguments) if script.job else None
     place = None if request.on == "local" else _archive(hadoop, archive)
@@ -55,6 +69,9 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
         **environment_conf(request, place, os.environ, Settings.load().cache),
         **({TAGS: ",".join(filter(None, (tag, profile.get(TAGS))))} if hadoop is not None else {}),
     }
+    if request.mode == "cluster":
+        on_node = {name: value for name, value in conf.items() if name.startswith(ON_NODE)}
+        check_words(request.script, request.arguments, on_node)
     parts = command(request, conf, place)
     sys.stdout.write(f"{line(parts)}\n")
     sys.stdout.flush()
@@ -64,6 +81,17 @@ def submit(request: Request, archive: str | None, *, dry_run: bool) -> int:
     if hadoop is not None and request.mode == "cluster":
         return run_there(parts, environment, hadoop, tag, known)
     return run_here(parts, environment)
+
+
+def _check_master(properties: Mapping[str, str]) -> None:
+    """Refuse to look for Spark's own cluster where nothing says where it is: Spark would take this machine instead.
+
+    Raises:
+        ClusterDownError: Nothing does.
+    """
+    if MASTER not in properties:
+        remedy = "Give --conf spark.master=spark://HOST:7077, or write it into spark-defaults.conf of SPARK_CONF_DIR."
+        raise ClusterDownError("nothing says where the master is", where=MASTER, remedy=remedy)
 
 
 def _memory(request: Request, script: Script, known: Forecast | None, set_already: dict[str, str]) -> dict[str, str]:

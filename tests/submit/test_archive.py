@@ -31,6 +31,14 @@ def test_the_archive_runs_jeospark_without_what_is_here(made, tmp_path):
     assert module.startswith(str(tmp_path))
 
 
+def test_an_archive_that_is_cut_off_is_named(made, tmp_path):
+    path, _ = made
+    whole = path.read_bytes()
+    (tmp_path / "cut.tar.gz").write_bytes(whole[: len(whole) // 2])
+    with pytest.raises(ArchiveError, match="can be read"):
+        check_archive(tmp_path / "cut.tar.gz")
+
+
 def test_the_archive_is_lean_and_made_once(made):
     path, cache = made
     with tarfile.open(path) as archive:

@@ -6,12 +6,12 @@ from click.testing import CliRunner
 
 from jeospark.cli import main
 from jeospark.engine.jars import SEDONA, sedona_jars
-from jeospark.errors import ClusterDownError, ProfileError
+from jeospark.errors import ClusterDownError, JobFileError, ProfileError
 from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import memory_conf
 from jeospark.submit.profile import read_properties, site_defaults
 from jeospark.submit.request import TAGS, Request, command, environment_conf, line, logging_conf
-from jeospark.submit.script import Script, read_script
+from jeospark.submit.script import Script, check_words, read_script
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -84,6 +84,61 @@ def test_a_job_that_cannot_tell_what_it_does_is_no_failure(tmp_path, said, sedon
     assert read_script(script) == Script(job=None, sedona=sedona)
 
 
+@pytest.mark.parametrize(
+    "text",
+    ["def job(:", "SEDONA = True\nimport nowhere", "def job(_): ...\n1 / 0", "SEDONA = False\nraise SystemExit(0)"],
+)
+def test_a_file_that_cannot_be_loaded_is_named(tmp_path, text):
+    (tmp_path / "job.py").write_text(text)
+    with pytest.raises(JobFileError, match=r"cannot be loaded.*job\.py"):
+        read_script(tmp_path / "job.py")
+
+
+@pytest.mark.parametrize("name", ["job", "job.txt", "a#b.py"])
+def test_a_file_that_spark_takes_for_none_of_python_is_refused(tmp_path, name):
+    (tmp_path / name).write_text("")
+    with pytest.raises(JobFileError, match="Rename"):
+        read_script(tmp_path / name)
+
+
+def test_a_file_that_works_at_once_does_it_on_the_cluster_only(tmp_path):
+    script = tmp_path / "job.py"
+    script.write_text(f"open({str(tmp_path / 'made')!r}, 'w')\n")
+    assert read_script(script) == Script(job=None, sedona=False)
+    assert not (tmp_path / "made").exists()
+
+
+@pytest.mark.parametrize(
+    ("name", "arguments", "variable"),
+    [
+        ("my job.py", [], ""), ("50%.py", [], ""), ("a.py", ["x`id`"], ""), ("a.py", ["{{x}}"], ""),
+        ("a.py", ["<LOG_DIR>/a"], ""), ("a.py", [], 'a"b'), ("a.py", [], "$HOME"), ("a.py", [], "back\\slash"),
+    ],
+)  # fmt: skip
+def test_what_yarn_would_change_on_its_way_to_a_node_is_refused(name, arguments, variable):
+    with pytest.raises(JobFileError):
+        check_words(Path(name), arguments, {"JEOSPARK_FOLDER": variable})
+
+
+def test_what_comes_to_a_node_as_it_is_is_let_through():
+    words = ["a b", 'c"d', "e'f", "", "é日", "%20", "$HOME", "x\\y", "a!b", "*", "new\nline", "{x}"]
+    check_words(Path("my dir/jöb-1.py"), words, {"JEOSPARK_FOLDER": "/odd é %20 dir"})
+
+
+def test_the_masters_address_has_to_be_said(monkeypatch):
+    monkeypatch.chdir(ROOT)
+    monkeypatch.delenv("SPARK_CONF_DIR", raising=False)
+    asked = ["submit", "jobs/zonal.py", "--on", "standalone", "--archive", "hdfs:///a.tar.gz", "--dry-run"]
+    refused = CliRunner().invoke(main, asked)
+    assert refused.exit_code == 2
+    assert "ClusterDownError: nothing says where the master is" in refused.output
+
+
+def test_the_line_is_that_of_the_job_also_where_properties_end_as_it():
+    parts = command(request(properties=Path("site.py"), conf={"spark.submit.pyFiles": "a.py"}), {}, None)
+    assert line(parts).splitlines()[-1] == "  jobs/composite.py 'my recipe.json' --output out"
+
+
 @pytest.mark.parametrize(("job", "sedona"), [("composite", False), ("zonal", False), ("join", True), ("density", True)])
 def test_jobs_that_join_by_place_say_that_they_need_sedona(job, sedona):
     assert read_script(ROOT / "jobs" / f"{job}.py").sedona is sedona
@@ -114,6 +169,11 @@ def test_properties_are_read_as_spark_reads_them(tmp_path):
     path.write_text("# remark\n\nspark.a   b c\nspark.d=e\n")
     assert site_defaults(str(tmp_path)) == {"spark.a": "b c", "spark.d": "e"}
     assert site_defaults(None) == {}
+    path.write_text("! remark\nspark.a\t-Dx=y\nspark.b: c\nspark.d =\n")
+    assert read_properties(path) == {"spark.a": "-Dx=y", "spark.b": "c", "spark.d": ""}
+    path.write_bytes(b"spark.a \xe9\n")
+    with pytest.raises(ProfileError, match="cannot be read"):
+        read_properties(path)
     path.write_text("spark.alone\n")
     with pytest.raises(ProfileError, match="has no value"):
         read_properties(path)
@@ -137,3 +197,10 @@ def test_a_cluster_that_is_down_is_named(tmp_path, monkeypatch):
     (tmp_path / "yarn-site.xml").write_text(f"<configuration>{row}</configuration>")
     with pytest.raises(ClusterDownError, match="YARN does not answer"):
         Hadoop().check_queue("default")
+
+
+def test_a_configuration_that_is_no_xml_is_named(tmp_path, monkeypatch):
+    monkeypatch.setenv("HADOOP_CONF_DIR", str(tmp_path))
+    (tmp_path / "yarn-site.xml").write_text("<configuration><property>")
+    with pytest.raises(ClusterDownError, match=r"cannot be read.*yarn-site\.xml"):
+        Hadoop()
