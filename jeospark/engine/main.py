@@ -8,7 +8,8 @@ from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jeospark.engine.finish import Attempt, Places, finish, remember
+from jeospark.engine.application import application, is_second
+from jeospark.engine.finish import Attempt, Places, failed_before, finish, remember
 from jeospark.engine.job import Job, load_job
 from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
@@ -116,6 +117,11 @@ def run_job(job: Job) -> Ending:
         OutputUnwritableError: The output folder cannot be written.
     """
     check_writable(job.output)
+    # YARN takes an exit code for a driver that was lost, and starts it again: failed units would be done again.
+    told = failed_before(job, application()) if is_second() else ""
+    if told:
+        finish(job)
+        return Ending(FAILED, f"{told} in the application's first attempt; YARN's second one does nothing")
     spark = spark_session(f"jeospark {job.title}")
     return _ending(spark, run(make_plan(spark, job), Settings.load()))
 
@@ -134,7 +140,13 @@ def resume_job(output: str) -> Ending:
 def conclude(result: RunResult, command: str) -> Places:
     """Publish the catalogue and the report of what a run made; `command` is what started it."""
     attempt = Attempt(
-        name=result.attempt, started=result.started, seconds=result.seconds, cores=result.cores, command=command
+        name=result.attempt,
+        started=result.started,
+        seconds=result.seconds,
+        cores=result.cores,
+        command=command,
+        application=application(),
+        failed="" if result.ok else summary(result),
     )
     remember(result.job, attempt)
     return finish(result.job)
