@@ -5,10 +5,11 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 from typing import TypeVar
+from urllib.parse import urlsplit
 
 from jeospark.errors import StorageAnswerError, StorageError, StorageSlowError, StorageUnreachableError
 from jeospark.storage.http import Answer, Client, public
-from jeospark.storage.kind import Range
+from jeospark.storage.kind import Range, replaced
 from jeospark.storage.multipart import grouped, most_of, parts_of, range_of
 
 Answered = TypeVar("Answered")
@@ -45,6 +46,8 @@ class HttpFile:
         self._several = several
         self._server = url
         """Where a redirect led: asked at once from then on, as long as it answers."""
+        self._versions: dict[str, str] = {}
+        """What each server told of when the file was changed, the first time."""
 
     @property
     def size(self) -> int:
@@ -97,16 +100,25 @@ class HttpFile:
         except (StorageError, FileNotFoundError):
             return
         if size != self._size:
-            raise StorageAnswerError(
-                f"the file had {self._size} bytes when it was opened, and has {size} now",
-                where=public(self._url),
-                remedy="It was replaced while it was read: resume.",
-            )
+            what = f"the file had {self._size} bytes when it was opened, and has {size} now"
+            raise replaced(what, public(self._url))
+
+    def _check_version(self, answer: Answer) -> None:
+        """Refuse bytes of a file that took the place of the one that was opened, where its server tells such things.
+
+        Raises:
+            StorageAnswerError: It was changed since.
+        """
+        now = answer.headers.get("Last-Modified") or answer.headers.get("ETag")
+        # Copies on other servers may have times of their own.
+        if now and self._versions.setdefault(urlsplit(answer.url).netloc, now) != now:
+            raise replaced("the file was changed after it was opened", public(self._url))
 
     def _one(self, place: Range, url: str, *, patient: bool) -> bytes:
         asked, headers = self._ask(url, place)
         answer = self._client.ask("GET", asked, headers=headers, patient=patient, most=place[1])
         self._check(answer, place)
+        self._check_version(answer)
         if "Range" in headers:
             self._server = answer.url
         return answer.body
@@ -116,6 +128,7 @@ class HttpFile:
         answer = self._client.ask("GET", url, headers=headers, patient=patient, most=most)
         parts = parts_of(answer.status, answer.headers, answer.body, places, self._size)
         if parts is not None:
+            self._check_version(answer)
             self._server = answer.url
         return parts
 

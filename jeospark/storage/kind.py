@@ -3,8 +3,15 @@
 from collections.abc import Sequence
 from typing import Protocol
 
+from jeospark.errors import StorageAnswerError
+
 Range = tuple[int, int]
 """Offset and length in bytes, inside the file."""
+
+
+def replaced(what: str, where: str) -> StorageAnswerError:
+    """The error of a file that another one took the place of while it was read: their pixels must not be mixed."""
+    return StorageAnswerError(what, where=where, remedy="It was replaced while it was read: resume.")
 
 
 class Ranges(Protocol):

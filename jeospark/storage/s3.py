@@ -3,29 +3,33 @@
 import os
 import re
 from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from functools import lru_cache
 from pathlib import Path
 from typing import TYPE_CHECKING, TypeVar
 from urllib.parse import unquote
 
 import obstore
-from obstore.exceptions import BaseError, PermissionDeniedError, UnauthenticatedError
+from obstore.exceptions import BaseError, PermissionDeniedError, PreconditionError, UnauthenticatedError
 from obstore.store import S3Store
 
 from jeospark.errors import StorageAnswerError, StorageDeniedError, StorageError, StorageUnreachableError
 from jeospark.settings import Settings
 from jeospark.storage.href import server_and_path
 from jeospark.storage.http import CONNECT_S, WAIT
-from jeospark.storage.kind import Range
+from jeospark.storage.kind import Range, replaced
 from jeospark.storage.patience import deadline, patiently
 from jeospark.storage.tokens import redact
 from jeospark.storage.upload import local_attempt, probe, publishing_errors
 
 if TYPE_CHECKING:
+    from obstore import GetOptions
     from obstore.store import ClientConfig, S3Config
 
 PART = 16 << 20
 """Bytes sent in one request."""
+AT_ONCE = 10
+"""Ranges that are asked for beside each other."""
 _STATUS = re.compile(r"\bstatus code: (4\d\d)\b")
 _FOR_A_WHILE = frozenset({"408", "409", "425", "429"})
 _EXPIRED = re.compile(r"\b(ExpiredToken|TokenRefreshRequired|InvalidToken)\b")
@@ -60,7 +64,8 @@ class S3:
 
     def open(self, href: str) -> "S3File":
         """See `kind.Storage.open`."""
-        return S3File(self, href, int(self.ask(href, obstore.head)["size"]))
+        found = self.ask(href, obstore.head)
+        return S3File(self, href, int(found["size"]), found.get("e_tag"))
 
     def remove(self, href: str) -> None:
         """See `kind.Storage.remove`."""
@@ -102,6 +107,8 @@ class S3:
                 raise FileNotFoundError(f"nothing is at {href}") from error
             except (PermissionError, PermissionDeniedError, UnauthenticatedError) as error:
                 raise _denied(href) from error
+            except PreconditionError as error:
+                raise replaced("the object is not the one that was opened", href) from error
             except ValueError as error:
                 remedy = "Choose a name without `..`, empty parts and letters that cannot be seen."
                 raise StorageAnswerError("this is no key of S3", where=href, remedy=remedy) from error
@@ -138,10 +145,11 @@ class S3:
 class S3File:
     """See `kind.Ranges`."""
 
-    def __init__(self, storage: S3, href: str, size: int) -> None:
+    def __init__(self, storage: S3, href: str, size: int, tag: str | None) -> None:
         self._storage = storage
         self._href = href
         self._size = size
+        self._tag = tag
 
     @property
     def size(self) -> int:
@@ -150,16 +158,22 @@ class S3File:
 
     def read(self, ranges: Sequence[Range]) -> list[bytes]:
         """See `kind.Ranges.read`."""
-        starts, lengths = [start for start, _ in ranges], [length for _, length in ranges]
-        found = self._storage.ask(
-            self._href, lambda store, key: obstore.get_ranges(store, key, starts=starts, lengths=lengths, coalesce=0)
-        )
-        pieces = [bytes(piece) for piece in found]
-        if [len(piece) for piece in pieces] != lengths:
-            what = f"the server sent {sum(map(len, pieces))} of {sum(lengths)} bytes"
+        if len(ranges) < 2:
+            return [self._one(place) for place in ranges]
+        with ThreadPoolExecutor(min(AT_ONCE, len(ranges))) as pool:
+            return list(pool.map(self._one, ranges))
+
+    def _one(self, place: Range) -> bytes:
+        start, length = place
+        options: GetOptions = {"range": (start, start + length)}
+        if self._tag:
+            options["if_match"] = self._tag
+        data = self._storage.ask(self._href, lambda store, key: bytes(obstore.get(store, key, options=options).bytes()))
+        if len(data) != length:
+            what = f"the server sent {len(data)} of {length} bytes"
             remedy = "See that the file was not replaced; then resume."
             raise StorageAnswerError(what, where=self._href, remedy=remedy)
-        return pieces
+        return data
 
     def close(self) -> None:
         """Nothing to do: connections are the store's."""

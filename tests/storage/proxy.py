@@ -30,6 +30,8 @@ class Door:
     """Bytes a second, 0 for no limit."""
     lose: int = 0
     """How many of the next renames are done without an answer."""
+    told: dict[str, str] = field(default_factory=dict)
+    """More headers of each answer."""
     url: str = ""
 
     def gets(self) -> int:
@@ -98,7 +100,7 @@ class _Handler(BaseHTTPRequestHandler):
             state.lose -= 1
             self.close_connection = True
             return
-        self.answer(got.status, dict(got.headers), data)
+        self.answer(got.status, {**got.headers, **state.told}, data)
 
     def answer(self, status: int, headers: dict[str, str], data: bytes) -> None:
         if self.state.wrong and len(data) > 100_000:

@@ -3,6 +3,7 @@
 import signal
 import threading
 from contextlib import contextmanager
+from pathlib import Path
 from time import monotonic, sleep
 from types import SimpleNamespace
 
@@ -24,7 +25,7 @@ from jeospark.raster.datasets import Datasets
 from jeospark.raster.placement import Target
 from jeospark.raster.reader import BandReader
 from jeospark.raster.window import Window
-from jeospark.storage.publish import exists, read_text, write_text_atomic
+from jeospark.storage.publish import exists, publishing, read_text, write_text_atomic
 from jeospark.storage.upload import rename_patiently
 
 ALL = Window(0, 0, 1024, 1024)
@@ -134,6 +135,33 @@ def test_a_file_that_is_cut_short_while_it_is_read_is_named_at_once(own_eos, usi
     with pytest.raises(StorageAnswerError, match=r"B04\.tif"):
         read(f"{getattr(own_eos, kind)}/eos/jeodpp/B04.tif", lambda: path.write_bytes(path.read_bytes()[:200_000]))
     assert monotonic() - started < 30
+
+
+def test_an_object_that_is_replaced_while_it_is_read_is_named(s3, using, read, raster):
+    """It has as many bytes as before."""
+    url, bucket = s3
+    using(s3_endpoint=url, storage_connections="3")
+    (bucket / "replaced").mkdir(exist_ok=True)
+    href, data = "s3://eo-data/replaced/B04.tif", raster.read_bytes()
+    with publishing(href) as path:
+        Path(path).write_bytes(data)
+
+    def replace():
+        with publishing(href) as path:
+            Path(path).write_bytes(data[:-1] + bytes([data[-1] ^ 1]))
+
+    assert read(href)
+    with pytest.raises(StorageAnswerError, match=r"B04\.tif.*replaced"):
+        read(href, replace)
+
+
+@pytest.mark.parametrize("header", ["Last-Modified", "ETag"])
+def test_a_file_that_is_replaced_while_it_is_read_by_http_is_named(behind_door, door, using, read, header):
+    using()
+    door.told = {header: '"first"'}
+    assert read(behind_door)
+    with pytest.raises(StorageAnswerError, match=r"B04\.tif.*replaced"):
+        read(behind_door, lambda: setattr(door, "told", {header: '"second"'}))
 
 
 def test_what_is_missing_is_a_missing_asset(eos, using, read):
