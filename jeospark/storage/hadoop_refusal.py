@@ -3,22 +3,24 @@
 import json
 import re
 
-from jeospark.errors import DiskFullError, StorageAnswerError, StorageUnreachableError
+from jeospark.errors import DiskFullError, StorageAnswerError, StorageDeniedError, StorageUnreachableError
 from jeospark.storage.tokens import redact
 
 _FOR_A_WHILE = frozenset({"RetriableException", "SafeModeException", "StandbyException"})
-_DENIALS = frozenset({"AccessControlException", "AuthorizationException", "InvalidToken", "SecurityException"})
+_PERMISSION = "AccessControlException"
+_DENIALS = frozenset({"AuthorizationException", "InvalidToken", "SecurityException"})
 _QUOTA = re.compile(r"\w*Quota\w*ExceededException")
 
 
 def check_refusal(body: bytes, where: str) -> None:
-    """Raise what an answer 403 means, where it is Hadoop's and no denial of access.
+    """Raise what an answer 403 means, where it is Hadoop's and has nothing to do with a token.
 
     Args:
         body: Of the answer.
         where: The URL that everybody may see.
 
     Raises:
+        StorageDeniedError: The user may not do it.
         StorageUnreachableError: The server cannot do it yet.
         DiskFullError: A quota is used up.
         StorageAnswerError: The server does not do it.
@@ -30,6 +32,9 @@ def check_refusal(body: bytes, where: str) -> None:
         raise StorageUnreachableError(what, where=where, remedy="See that it runs and is active; then resume.")
     if _QUOTA.fullmatch(name):
         raise DiskFullError(f"a quota is used up ({said})", where=where, remedy="Free space there; then resume.")
+    if name == _PERMISSION:
+        remedy = "Choose another folder, or name a user that may in HADOOP_USER_NAME; then resume."
+        raise StorageDeniedError(f"HDFS refuses ({said})", where=where, remedy=remedy)
     if name and name not in _DENIALS:
         raise StorageAnswerError(f"the server refuses ({said})", where=where, remedy="Check what it says.")
 

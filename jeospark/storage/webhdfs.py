@@ -76,7 +76,8 @@ class WebHdfs:
             listing = json.loads(self._client.ask("GET", self._url(folder, "LISTSTATUS")).body)
         except FileNotFoundError:
             return []
-        return sorted(each["pathSuffix"] for each in listing["FileStatuses"]["FileStatus"])
+        # A file lists itself, without a name.
+        return sorted(filter(None, (each["pathSuffix"] for each in listing["FileStatuses"]["FileStatus"])))
 
     def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - a quota is told when it is met
         """See `kind.Storage.check`."""

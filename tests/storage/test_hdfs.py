@@ -13,6 +13,7 @@ from urllib.error import URLError
 import pytest
 
 from jeospark.engine.java import ensure_java
+from jeospark.errors import OutputUnwritableError
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable, exists, names, read_text, remove, write_text_atomic
 from jeospark.storage.remote import RemoteFile
@@ -88,6 +89,17 @@ def test_files_are_published_read_listed_and_removed(hdfs, using):
     assert not exists(href)
     with pytest.raises(FileNotFoundError):
         read_text(href)
+
+
+def test_a_file_is_no_folder_and_a_user_who_may_not_write_is_told(hdfs, using, monkeypatch):
+    base, page = hdfs
+    using(http_gates=f"{base}={page}", storage_timeout_s="20", storage_patience_s="40")
+    write_text_atomic(f"{base}/z/a.txt", "x")
+    assert names(f"{base}/z/a.txt") == []
+    monkeypatch.setenv("HADOOP_USER_NAME", "somebody")
+    using(http_gates=f"{base}={page}", storage_timeout_s="21", storage_patience_s="40")
+    with pytest.raises(OutputUnwritableError, match=r"Permission denied: user=somebody.*HADOOP_USER_NAME"):
+        check_writable(f"{base}/z")
 
 
 def test_a_rename_whose_answer_was_lost_is_done(hdfs, using, open_door):
