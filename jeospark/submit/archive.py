@@ -12,8 +12,10 @@ import os
 import re
 import sys
 import tarfile
+import time
 import zlib
 from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from importlib.metadata import Distribution, PackageNotFoundError, PackagePath, distribution
 from pathlib import Path, PurePosixPath
@@ -22,6 +24,7 @@ from packaging.requirements import Requirement
 
 from jeospark.errors import ArchiveError
 from jeospark.storage.publish import publishing
+from jeospark.storage.sweep import sweep
 
 NAME = "environment"
 """Folder that the archive becomes, beside a process of a job."""
@@ -35,6 +38,10 @@ NO_RUN_NEEDS = frozenset(
 """Suffixes."""
 NOT_ON_NODES = frozenset({"prompt_toolkit", "wcwidth"})
 """What only a person at a terminal needs."""
+KEPT = 3
+"""Archives that stay in the cache, however old."""
+UNUSED_S = 7 * 24 * 3600
+"""Seconds that others stay after they were last given to a job."""
 STORAGES = ("s3", "xrootd")
 """Extras of jeospark that go along where they are installed: a job that reads here must read on nodes, too."""
 _ZONES = ("pytz/zoneinfo/", "tzdata/zoneinfo/")
@@ -56,7 +63,34 @@ def environment_archive(cache: str) -> Path:
     if not path.exists():
         with publishing(str(path)) as part, gzip.GzipFile(part, "wb", compresslevel=1, mtime=0) as stream:
             _fill(stream, packages)
+        _forget_old(path.parent)
+    # In a cache that others keep, nothing can be marked.
+    with suppress(OSError):
+        _mark(path).touch()
     return path
+
+
+def _mark(path: Path) -> Path:
+    """A file whose time tells when an archive was last given to a job: YARN takes one of a new time for another one."""
+    return path.with_name(f"{path.name}.used")
+
+
+def _used(path: Path) -> float:
+    return max(each.stat().st_mtime for each in (path, _mark(path)) if each.exists())
+
+
+def _forget_old(folder: Path) -> None:
+    """Remove archives of what was installed before: but for the last ones, those that no job has been given for long.
+
+    Executors of Spark's own cluster that come later fetch the archive from here.
+    """
+    sweep(str(folder))
+    # Somebody else's stays, and so may what somebody else removes meanwhile.
+    with suppress(OSError):
+        for path in sorted(folder.glob("*.tar.gz"), key=_used, reverse=True)[KEPT:]:
+            if time.time() - _used(path) > UNUSED_S:
+                path.unlink()
+                _mark(path).unlink(missing_ok=True)
 
 
 def needed(package: str) -> list[Distribution]:

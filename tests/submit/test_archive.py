@@ -1,7 +1,9 @@
 import io
+import os
 import subprocess
 import sys
 import tarfile
+import time
 from importlib.metadata import distribution
 from importlib.util import find_spec
 
@@ -29,6 +31,19 @@ def test_the_archive_runs_jeospark_without_what_is_here(made, tmp_path):
     prefix, module = done.stdout.split()
     assert prefix == str(tmp_path)
     assert module.startswith(str(tmp_path))
+
+
+def test_archives_that_nobody_uses_any_more_are_removed(tmp_path):
+    folder, now = tmp_path / "environments", time.time()
+    folder.mkdir()
+    for days in (0, 1, 2, 3, 8, 9):
+        (folder / f"{days}.tar.gz").touch()
+        os.utime(folder / f"{days}.tar.gz", (now, now - days * 24 * 3600))
+    (folder / "9.tar.gz.used").touch()
+    path = environment_archive(str(tmp_path))
+    left = {"0.tar.gz", "1.tar.gz", "2.tar.gz", "3.tar.gz", "9.tar.gz", path.name}
+    assert {each.name for each in folder.glob("*.gz")} == left
+    assert {each.name for each in folder.glob("*.used")} == {"9.tar.gz.used", f"{path.name}.used"}
 
 
 def test_an_archive_that_is_cut_off_is_named(made, tmp_path):
