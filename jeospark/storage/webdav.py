@@ -12,6 +12,7 @@ from jeospark.settings import Settings
 from jeospark.storage.http import Answer, Client, public
 from jeospark.storage.http_file import HttpFile, by_header
 from jeospark.storage.multipart import gives_several
+from jeospark.storage.patience import patiently
 from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors, rename_patiently
 
 _REDIRECTED = frozenset({301, 302, 307, 308})
@@ -42,7 +43,7 @@ class WebDav:
         part = attempt_href(final)
         with publishing_errors(href):
             try:
-                self._client.ask("PUT", self._taker(part), body=Path(path))
+                patiently(lambda: self._send(path, part), self._client.patience)
                 self._move(part, final, Path(path).stat().st_size)
             except BaseException:
                 self._drop(part)
@@ -103,12 +104,16 @@ class WebDav:
             self._client.patience,
         )
 
+    def _send(self, path: str, url: str) -> None:
+        """Send a file once; a manager may name another data server the next time."""
+        self._client.ask("PUT", self._taker(url), body=Path(path), patient=False)
+
     def _taker(self, url: str) -> str:
         """Where to send a file: a manager redirects to a data server, and would not wait for the body."""
         server = urlsplit(url).netloc
         if server in self._direct:
             return url
-        answer = self._client.ask("PUT", url, body=b"", follow=False)
+        answer = self._client.ask("PUT", url, body=b"", follow=False, patient=False)
         if answer.status in _REDIRECTED:
             return urljoin(url, answer.headers["Location"])
         self._direct.add(server)

@@ -14,6 +14,7 @@ from jeospark.settings import Settings
 from jeospark.storage.http import Client, public
 from jeospark.storage.http_file import HttpFile
 from jeospark.storage.kind import Range
+from jeospark.storage.patience import patiently
 from jeospark.storage.upload import attempt_href, local_attempt, probe, publishing_errors, rename_patiently
 
 PREFIX = "/webhdfs/v1"
@@ -42,7 +43,8 @@ class WebHdfs:
         part = attempt_href(href)
         with publishing_errors(href):
             try:
-                self._send(path, part)
+                # The NameNode is asked each time: it names another DataNode than one that does not answer.
+                patiently(lambda: self._send(path, part), self._client.patience)
                 self._rename(part, href, Path(path).stat().st_size)
             except BaseException:
                 self._drop(part)
@@ -85,11 +87,11 @@ class WebHdfs:
 
     def _send(self, path: str, href: str) -> None:
         url = self._url(href, "CREATE", overwrite="true")
-        target = self._client.ask("PUT", url, follow=False).headers.get("Location")
+        target = self._client.ask("PUT", url, follow=False, patient=False).headers.get("Location")
         if not target:
             what = "the NameNode names no DataNode"
             raise StorageAnswerError(what, where=public(url), remedy="See that one is up and has room; then resume.")
-        self._client.ask("PUT", target, body=Path(path))
+        self._client.ask("PUT", target, body=Path(path), patient=False)
 
     def _rename(self, part: str, href: str, size: int) -> None:
         target = unquote(urlsplit(self._url_of(href)).path)

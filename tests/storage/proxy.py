@@ -30,6 +30,8 @@ class Door:
     """Bytes a second, 0 for no limit."""
     lose: int = 0
     """How many of the next renames are done without an answer."""
+    astray: int = 0
+    """How many of the next redirects lead where nobody listens."""
     told: dict[str, str] = field(default_factory=dict)
     """More headers of each answer."""
     url: str = ""
@@ -100,6 +102,9 @@ class _Handler(BaseHTTPRequestHandler):
             state.lose -= 1
             self.close_connection = True
             return
+        if state.astray and "Location" in got.headers:
+            state.astray -= 1
+            got.headers.replace_header("Location", "http://127.0.0.1:1/")
         self.answer(got.status, {**got.headers, **state.told}, data)
 
     def answer(self, status: int, headers: dict[str, str], data: bytes) -> None:

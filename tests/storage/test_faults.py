@@ -213,6 +213,14 @@ def test_publishing_waits_too(own_eos, using):
     assert {path.name for path in (own_eos.data / "new").iterdir()} == {"http.txt", "root.txt"}
 
 
+def test_another_data_server_is_asked_for_where_one_does_not_answer(redirecting, using, open_door):
+    with open_door(redirecting.http) as door:
+        using(storage_patience_s="60", storage_timeout_s="20")
+        door.astray = 2
+        write_text_atomic(f"{door.url}/eos/jeodpp/dead/a.txt", "there")
+        assert read_text(f"{redirecting.http}/eos/jeodpp/dead/a.txt") == "there"
+
+
 def test_a_rename_by_xrootds_protocol_whose_answer_was_lost_is_done(eos, using, monkeypatch):
     client = pytest.importorskip("XRootD.client")
     using()

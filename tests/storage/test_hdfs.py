@@ -91,6 +91,15 @@ def test_files_are_published_read_listed_and_removed(hdfs, using):
         read_text(href)
 
 
+def test_another_data_node_is_asked_for_where_one_does_not_answer(hdfs, using, open_door):
+    base, page = hdfs
+    with open_door(page) as door:
+        using(http_gates=f"{base}={door.url}", storage_timeout_s="20", storage_patience_s="40")
+        door.astray = 2
+        write_text_atomic(f"{base}/dead/a.txt", "there")
+        assert read_text(f"{base}/dead/a.txt") == "there"
+
+
 def test_a_file_is_no_folder_and_a_user_who_may_not_write_is_told(hdfs, using, monkeypatch):
     base, page = hdfs
     using(http_gates=f"{base}={page}", storage_timeout_s="20", storage_patience_s="40")
