@@ -197,7 +197,7 @@ class WorkerLostError(JeosparkError):
 
 
 class RunFailedError(JeosparkError):
-    """Spark gave a run up before its end."""
+    """Spark gave a run up before its end, or did not start."""
 
 
 class SubmitError(JeosparkError):

@@ -1,4 +1,4 @@
-"""What is told where Spark itself gives a run up."""
+"""What is told where Spark itself gives a run up, or does not start."""
 
 import shlex
 from collections.abc import Iterator
@@ -40,6 +40,20 @@ def named_abort(context: SparkContext, output: str) -> Iterator[None]:
                 ) from error
     if interrupted.is_set():
         raise RunFailedError("the run was interrupted", where=output, remedy=f"What is done stays: {again} goes on.")
+
+
+@contextmanager
+def named_start() -> Iterator[None]:
+    """Turn what Spark raises when it does not start into a line that says so.
+
+    Raises:
+        RunFailedError: It did not.
+    """
+    try:
+        yield
+    except (PySparkException, Py4JError) as error:
+        remedy = "See that its master runs and can be reached, and whether it grants what is asked for."
+        raise RunFailedError(f"Spark does not start: {_words(error)}", remedy=remedy) from error
 
 
 def _words(error: Exception) -> str:

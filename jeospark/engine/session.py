@@ -8,6 +8,7 @@ from pathlib import Path
 from pyspark import SparkConf, SparkContext
 from pyspark.sql import SparkSession
 
+from jeospark.engine.abort import named_start
 from jeospark.engine.interrupts import uninterrupted
 from jeospark.engine.java import ensure_java
 
@@ -56,6 +57,7 @@ def spark_session(app_name: str, config: Mapping[str, str] | None = None) -> Spa
 
     Raises:
         JavaError: No Java that Spark can use.
+        RunFailedError: Spark does not start.
     """
     submitted = "PYSPARK_GATEWAY_PORT" in os.environ
     if not submitted:
@@ -65,10 +67,10 @@ def spark_session(app_name: str, config: Mapping[str, str] | None = None) -> Spa
     options = {"spark.app.name": app_name, **REQUIRED, **({} if submitted else LOCAL), **(config or {})}
     if not submitted:
         options.setdefault("spark.master", f"local[*,{TRIES}]")
-    with uninterrupted():
+    with named_start(), uninterrupted():
         SparkContext.getOrCreate(SparkConf().setAll(list(options.items())))
     # The context has brought a handler of its own, which breaks a call of Java that it comes in between.
-    with uninterrupted():
+    with named_start(), uninterrupted():
         session = SparkSession.builder.config(map={**options}).getOrCreate()
     session.sparkContext.setLogLevel("ERROR")
     return session

@@ -1,5 +1,7 @@
 import os
 import signal
+import subprocess
+import sys
 import threading
 from time import sleep
 
@@ -51,3 +53,20 @@ def test_an_interrupt_is_told_as_one(spark, tmp_path):
         cut_short()
     thread.join()
     assert "jeospark resume out" in caught.value.remedy
+
+
+@pytest.mark.spark
+def test_a_spark_that_does_not_start_is_told_in_one_line():
+    """In a process of its own, as there is a session here."""
+    code = """
+from jeospark.engine.session import spark_session
+from jeospark.errors import RunFailedError
+try:
+    spark_session("x", {"spark.master": "nowhere"})
+except RunFailedError as error:
+    print(error)
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.startswith("Spark does not start: ")
+    assert "See that its master runs" in done.stdout
+    assert done.stdout.count("\n") == 1
