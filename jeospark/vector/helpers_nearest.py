@@ -69,7 +69,8 @@ def nearest(
     """
     if k < 1:
         raise ArgumentError(f"there are no {k} nearest features", remedy="Give k of 1 or more.")
-    taken = [name for name in (metres, "rank") if name in left.columns]
+    have = {name.lower() for name in left.columns}
+    taken = [name for name in (metres, "rank") if name.lower() in have]
     if taken:
         raise ArgumentError(f"the left layer has a column {taken[0]}", remedy="Rename it, or give another `metres`.")
     one, other = geometry_column(left, None, "left"), geometry_column(right, None, "right")

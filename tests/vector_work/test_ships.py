@@ -198,6 +198,36 @@ def test_ships_by_zone_and_hour_and_at_moments(positions, layer, spark, rows):
         density_per_acquisition(frame, moments, "h4:5")
 
 
+def test_hours_are_those_of_utc_in_any_time_zone(positions, layer, spark):
+    frame = positions([(SHIPS[0], t, 0.5, 0.5) for t in (0, 3540, 3600)])
+    zones = layer([shapely.box(0, 0, 1, 1)], zone=["a"])
+    before = spark.conf.get("spark.sql.session.timeZone")
+    try:
+        spark.conf.set("spark.sql.session.timeZone", "Asia/Kolkata")
+        found = ships_per_zone_and_hour(frame, zones, "zone").selectExpr("unix_seconds(hour)", "positions").collect()
+    finally:
+        spark.conf.set("spark.sql.session.timeZone", before)
+    assert sorted(map(tuple, found)) == [(0, 2), (3600, 1)]
+
+
+def test_columns_may_be_called_as_they_like_but_for_those_of_the_result(positions, layer, spark):
+    frame = positions([(SHIPS[0], t, 10.0, 55.0) for t in (0, 600)])
+    for name in ("instant", "footprint", "my. id"):
+        moments = layer([shapely.box(9, 54, 11, 56)], id=["a"]).withColumnRenamed("id", name)
+        moments = moments.selectExpr("*", "timestamp_seconds(60) AS datetime")
+        (row,) = density_per_acquisition(frame, moments, "quadkey:1", acquisition_id=name).collect()
+        assert (row[name], row["ships"]) == ("a", 1)
+    for name in ("problem", "Track", "leg_km"):
+        with pytest.raises(ArgumentError, match=f"'{name}' is a column of the result too"):
+            checked(frame.selectExpr("*", f"1 AS {name}"))
+    ports = layer([shapely.Point(10, 55)], port=["Hook"], km=[7])
+    for name in ("km", "Rank"):
+        with pytest.raises(ArgumentError, match=f"has a column {name.lower()}"):
+            nearest_port(frame.selectExpr("*", f"1 AS {name}"), ports)
+    row = nearest_port(frame, ports).first()
+    assert (row["km"], row["right_km"], row["rank"]) == (0, 7, 1)
+
+
 def test_names_of_columns_are_found_or_missed(spark):
     frame = spark.createDataFrame(
         [("366000002", "2022-01-03T00:00:05", "x", "1.5", 7)],

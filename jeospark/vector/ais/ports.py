@@ -129,12 +129,12 @@ def nearest_port(frame: DataFrame, ports: DataFrame, k: int = 1, *, max_km: floa
         max_km: Farther ports are left out.
 
     Raises:
-        ArgumentError: See `nearest`.
+        ArgumentError: The positions have a column `km`, or see `nearest`.
         FeedError: A column is missing.
         LayerCrsError: The ports have no CRS, or another one.
         TooLargeError: See `nearest`.
         VectorError: The ports are no points.
     """
     limit = None if max_km is None else max_km * 1000
-    found = nearest(placed(frame), ports, k, max_metres=limit)
-    return found.withColumn("metres", F.col("metres") / 1000).withColumnRenamed("metres", "km")
+    found = nearest(placed(frame), ports, k, max_metres=limit, metres="km")
+    return found.withColumn("km", F.col("km") / 1000)

@@ -57,9 +57,8 @@ def check_free(name: str, results: tuple[str, ...]) -> None:
         ArgumentError: It has.
     """
     if name.lower() in results:
-        raise ArgumentError(
-            f"'{name}' is a column of the result too", remedy=f"Rename yours: withColumnRenamed('{name}', 'id')."
-        )
+        remedy = f"Rename yours: withColumnRenamed('{name}', 'own_{name}')."
+        raise ArgumentError(f"'{name}' is a column of the result too", remedy=remedy)
 
 
 def standard(frame: DataFrame) -> DataFrame:

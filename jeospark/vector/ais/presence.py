@@ -12,7 +12,7 @@ from jeospark.errors import ArgumentError, FeedError, TooLargeError
 from jeospark.vector.ais.ports import good
 from jeospark.vector.ais.positions import COLUMNS, check_free, standard
 from jeospark.vector.ais.streams import grouped
-from jeospark.vector.ais.tracks import USUAL, TrackRules, followed
+from jeospark.vector.ais.tracks import SECOND, USUAL, TrackRules, followed
 from jeospark.vector.grids import eea, h3, quadkey
 from jeospark.vector.helpers import within
 from jeospark.vector.helpers_geometry import (
@@ -31,10 +31,13 @@ from udfs.earth import ecef, lonlat
 MOST = 1_000_000
 """Acquisitions at most: their instants go to every worker."""
 
+HOUR = 3600 * SECOND
+"""Microseconds."""
+
 AT = pa.schema(
     [
         pa.field("mmsi", pa.int64(), nullable=False),
-        pa.field("instant", pa.int64(), nullable=False),
+        pa.field("__instant", pa.int64(), nullable=False),
         pa.field("lon", pa.float64(), nullable=False),
         pa.field("lat", pa.float64(), nullable=False),
     ]
@@ -71,7 +74,9 @@ def ships_per_zone_and_hour(
     there = within(good(frame, rules), named, boundary=boundary, keep=["__zone"], broadcast=broadcast)
     # A position in several parts of a zone is there once.
     once = there.select("__zone", "mmsi", "time").distinct()
-    found = once.groupBy(F.col("__zone").alias(zone_id), F.date_trunc("hour", F.col("time")).alias("hour"))
+    # In UTC, whatever the time zone of the session, in which `date_trunc` cuts: some are half an hour beside it.
+    hour = F.timestamp_micros(F.unix_micros("time") - F.pmod(F.unix_micros("time"), F.lit(HOUR)))
+    found = once.groupBy(F.col("__zone").alias(zone_id), hour.alias("hour"))
     return found.agg(F.count_distinct("mmsi").alias("ships"), F.count("*").alias("positions"))
 
 
@@ -105,22 +110,22 @@ def ships_at(
     for name in places:
         check_same(DEGREES, srid_of(acquisitions, name, "acquisitions"), ("ships", "acquisitions"))
     moments = acquisitions.select(
-        column(acquisition_id), F.unix_micros(column(time).cast("timestamp")).alias("instant"),
-        *(column(name).alias("footprint") for name in places),
+        column(acquisition_id), F.unix_micros(column(time).cast("timestamp")).alias("__instant"),
+        *(column(name).alias("__footprint") for name in places),
     )  # fmt: skip
-    held = moments.select("instant").where("instant IS NOT NULL").distinct().limit(MOST + 1).toArrow()
+    held = moments.select("__instant").where("__instant IS NOT NULL").distinct().limit(MOST + 1).toArrow()
     if held.num_rows > MOST:
         raise TooLargeError(f"there are more than {MOST:,} instants", remedy="Filter the acquisitions.")
-    known = np.sort(held.column("instant").to_numpy())
+    known = np.sort(held.column("__instant").to_numpy())
     shared = frame.sparkSession.sparkContext.broadcast(known)
     change = partial(_at, shared=shared, rules=rules)
     there = grouped(standard(frame), ["mmsi"], COLUMNS, change, AT)
-    pairs = there.join(F.broadcast(moments), "instant")
+    pairs = there.join(F.broadcast(moments), "__instant")
     point = st("ST_SetSRID", st("ST_Point", F.col("lon"), F.col("lat")), DEGREES)
-    found = pairs.withColumn("geometry", point).withColumn("time", F.timestamp_micros("instant"))
+    found = pairs.withColumn("geometry", point).withColumn("time", F.timestamp_micros("__instant"))
     if places:
         # The instants are met already; what is left is a test a row, no join.
-        found = found.where(st("ST_Intersects", F.col("footprint"), F.col("geometry")))
+        found = found.where(st("ST_Intersects", F.col("__footprint"), F.col("geometry")))
     return found.select(column(acquisition_id), "mmsi", "time", "lon", "lat", "geometry")
 
 
@@ -131,7 +136,7 @@ def _at(table: pa.Table, shared: object, rules: TrackRules) -> pa.Table:
     leads[:-1] = (found.mmsi[1:] == found.mmsi[:-1]) & (found.track[1:] == found.track[:-1])
     row, number, points = samples(leads, found.time, ecef(found.lon, found.lat), known)
     lon, lat = lonlat(points)
-    return pa.table({"mmsi": found.mmsi[row], "instant": known[number], "lon": lon, "lat": lat})
+    return pa.table({"mmsi": found.mmsi[row], "__instant": known[number], "lon": lon, "lat": lat})
 
 
 def density_per_acquisition(

@@ -12,7 +12,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import to_arrow_schema
 
 from jeospark.errors import ArgumentError
-from jeospark.vector.ais.positions import COLUMNS, positions, standard
+from jeospark.vector.ais.positions import COLUMNS, check_free, positions, standard
 from jeospark.vector.ais.streams import INSTANT, grouped, instants, real, whole
 from jeospark.vector.helpers_geometry import DEGREES, from_wkb, to_wkb
 from udfs.ais import PROBLEMS, first_rows, follow, problems
@@ -52,6 +52,9 @@ class TrackRules:
 
 
 USUAL = TrackRules()
+
+ADDED = ("problem", "track", "leg_km")
+"""Columns that `checked` adds."""
 
 TRACKS = pa.schema(
     [
@@ -111,9 +114,13 @@ def checked(frame: DataFrame, rules: TrackRules = USUAL) -> DataFrame:
         within the ship; null for a bad one) and `leg_km` from the position before.
 
     Raises:
+        ArgumentError: A column is called like one that is added.
         FeedError: A column is missing.
     """
-    plain = to_wkb(positions(frame))
+    known = positions(frame)
+    for name in known.columns:
+        check_free(name, ADDED)
+    plain = to_wkb(known)
     geometries = [
         name for name in plain.columns if name in frame.columns and plain.schema[name].dataType.typeName() == "binary"
     ]
