@@ -19,6 +19,7 @@ from jeospark.sql.session import sedona_session
 from jeospark.task.product import versions
 from jeospark.vector.helpers_density import pixel_counts
 from jeospark.vector.helpers_files import read_layer, result_folder, source_path
+from jeospark.vector.helpers_geometry import column
 from jeospark.vector.helpers_raster import make_product, publish_density
 
 SEDONA = True
@@ -97,7 +98,7 @@ def interval_of(points: DataFrame, time: str | None) -> tuple[datetime, datetime
     """
     if time is None:
         return None
-    seconds = functions.unix_seconds(functions.col(f"`{time}`").cast("timestamp"))
+    seconds = functions.unix_seconds(column(time).cast("timestamp"))
     first, last = points.agg(functions.min(seconds), functions.max(seconds)).collect()[0]
     if first is None:
         raise FeedError("no point has a time", where=time, remedy="Name the column of instants with --time.")

@@ -9,7 +9,7 @@ from pyspark.sql import functions as F
 from jeospark.errors import ArgumentError
 from jeospark.vector.grids import eea, h3, quadkey
 from jeospark.vector.helpers_buffer import buffer_metres
-from jeospark.vector.helpers_geometry import check_columns, column, geometry_column, st, transform, valid
+from jeospark.vector.helpers_geometry import check_columns, column, geometry_column, quoted, st, transform, valid
 from jeospark.vector.helpers_nearest import nearest
 from jeospark.vector.joins import Predicate, Side, explain_join, join
 
@@ -72,7 +72,9 @@ def within(
     own = [F.first(column(name), ignorenulls=False).alias(name) for name in features.columns]
     least = F.min(F.struct(*map(column, added))).alias("__zone")
     grouped = found.groupBy("__feature").agg(*own, least)
-    return grouped.select(*map(column, features.columns), *(F.col(f"__zone.`{name}`").alias(name) for name in added))
+    return grouped.select(
+        *map(column, features.columns), *(F.col(f"__zone.{quoted(name)}").alias(name) for name in added)
+    )
 
 
 def summary_by_zone(

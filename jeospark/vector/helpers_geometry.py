@@ -13,12 +13,14 @@ from pyproj import CRS, Transformer
 from pyproj.exceptions import CRSError
 from pyspark.sql import Column, DataFrame
 from pyspark.sql import functions as F
+from pyspark.sql.types import StructType
 from sedona.spark.sql.types import GeometryType
 
 from jeospark.errors import ArgumentError, LayerCrsError, VectorError
 from jeospark.vector.crs import CRS84, NO_CODE, same_crs, transform_points
 
 Geometries = NDArray[np.object_]
+ArrowMapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
 DEGREES = 4326
 """SRID of longitude and latitude on WGS 84, x before y."""
@@ -29,9 +31,14 @@ def st(name: str, *arguments: Column | float) -> Column:
     return F.call_function(name, *(each if isinstance(each, Column) else F.lit(each) for each in arguments))
 
 
+def quoted(name: str) -> str:
+    """The name of a column as SQL reads it, whatever characters are in it."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def column(name: str) -> Column:
     """The column of a name, whatever characters are in it."""
-    return F.col(f"`{name}`")
+    return F.col(quoted(name))
 
 
 def check_columns(frame: DataFrame, names: Iterable[str], layer: str) -> None:
@@ -177,6 +184,22 @@ def transform(
     return map_arrow(frame, partial(_moved, name=name, way=way, lost=lost))
 
 
+def map_in_arrow(frame: DataFrame, mapper: ArrowMapper, schema: StructType) -> DataFrame:
+    """Map batches as `DataFrame.mapInArrow` does, which takes a dot in the name of a column for a path to a field.
+
+    Args:
+        frame: With columns of any names.
+        mapper: Takes and gives batches.
+        schema: Of what it gives.
+    """
+    names = frame.columns
+
+    def named(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+        return mapper(batch.rename_columns(names) for batch in batches)
+
+    return frame.toDF(*(f"c{at}" for at in range(len(names)))).mapInArrow(named, schema)
+
+
 def map_arrow(frame: DataFrame, change: Callable[[pa.RecordBatch], pa.RecordBatch]) -> DataFrame:
     """Change batches of rows, in which geometries are EWKB; columns keep their names, types and order."""
 
@@ -184,7 +207,7 @@ def map_arrow(frame: DataFrame, change: Callable[[pa.RecordBatch], pa.RecordBatc
         return map(change, batches)
 
     plain = to_wkb(frame)
-    return from_wkb(plain.mapInArrow(mapper, plain.schema), geometry_columns(frame))
+    return from_wkb(map_in_arrow(plain, mapper, plain.schema), geometry_columns(frame))
 
 
 def replaced(batch: pa.RecordBatch, name: str, geometries: Geometries, srid: int) -> pa.RecordBatch:

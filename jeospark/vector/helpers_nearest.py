@@ -26,6 +26,8 @@ from jeospark.vector.helpers_geometry import (
     geometry_column,
     geometry_columns,
     is_degrees,
+    map_in_arrow,
+    quoted,
     srid_of,
     st,
     to_wkb,
@@ -140,7 +142,7 @@ def _on_the_ellipsoid(
             yield _answered(batch, shared.value)
 
     geometries = [*geometry_columns(left), *(name for name in geometry_columns(right) if name != other)]
-    return from_wkb(plain.mapInArrow(mapper, shape), geometries)
+    return from_wkb(map_in_arrow(plain, mapper, shape), geometries)
 
 
 def _with_xy(frame: DataFrame, place: str) -> DataFrame:
@@ -205,7 +207,7 @@ def _in_the_plane(
     # The search takes what has no place for neighbours of all.
     numbered = _there(left, one).withColumn("__row", F.monotonically_increasing_id())
     held = _there(right, other).withColumnRenamed(other, "__place")
-    pairs = numbered.alias("l").join(held.alias("r"), F.expr(f"ST_KNN(l.`{one}`, r.`__place`, {int(k)}, false)"))
+    pairs = numbered.alias("l").join(held.alias("r"), F.expr(f"ST_KNN(l.{quoted(one)}, r.__place, {int(k)}, false)"))
     found = pairs.withColumn(metres, st("ST_Distance", column(one), F.col("__place")))
     ranked = found.withColumn("rank", F.row_number().over(Window.partitionBy("__row").orderBy(column(metres))))
     # Not before: a condition would become one of the search.

@@ -190,6 +190,18 @@ def test_zones_may_have_a_second_geometry_column(zones, layer, rows):
     assert rows(parts.selectExpr("zone", "ST_Length(geometry)")) == [("a", 0.5), ("b", 1.0)]
 
 
+@pytest.mark.parametrize("name", ["a.b", "b` c"])
+def test_columns_may_have_any_name(points, zones, rows, name):
+    named, areas = points.withColumnRenamed("n", name), zones.withColumnRenamed("zone", f"z.{name}")
+    found = within(named, areas, boundary="one").collect()
+    assert sorted((row[name], row[f"z.{name}"]) for row in found) == [(1, "a"), (2, "b"), (3, "a")]
+    assert summary_by_zone(named, areas, f"z.{name}", {"sum": ("sum", name)}).agg({"sum": "sum"}).first()[0] == 9
+    near = nearest(named, areas.selectExpr("*", "ST_Centroid(geometry) AS c").drop("geometry"))
+    for made in (transform(named, "EPSG:3035"), buffer_metres(named, 10), eea(named), near):
+        there = made.where("geometry IS NOT NULL").collect()
+        assert sorted(row[name] for row in there) == [1, 2, 3, 4]
+
+
 def test_names_that_differ_by_case_alone_are_one_to_spark(layer, rows):
     left = layer([shapely.Point(0, 0)], 3035, NAME=["l"], right_name=["x"])
     right = layer([shapely.Point(0, 0)], 3035, name=["r"])

@@ -12,6 +12,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.types import from_arrow_schema
 
+from jeospark.vector.helpers_geometry import map_in_arrow
 from udfs.ais import first_rows
 
 ROWS = 200_000
@@ -42,7 +43,7 @@ def grouped(
         for table in whole_keys(batches, keys, rows):
             yield from change(table).select(schema.names).cast(schema).to_batches()
 
-    return ready.mapInArrow(mapper, from_arrow_schema(schema))
+    return map_in_arrow(ready, mapper, from_arrow_schema(schema))
 
 
 def whole_keys(batches: Iterable[pa.RecordBatch], keys: Sequence[str], rows: int) -> Iterator[pa.Table]:
