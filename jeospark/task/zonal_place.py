@@ -34,6 +34,9 @@ REACH = 2.0
 """Pixels around a tile within which a zone is looked at: footprints are placed in degrees, which is not exact."""
 MARGIN = 1e-3
 """Degrees around zones within which a plan has to reach."""
+OUTSIDE = "the zone meets no pixel of the plan"
+BEYOND = "the zone reaches beyond what the CRS of the pixels can map; cut it to where pixels are first"
+"""What is wrong with zones that are nowhere."""
 _STRIP = 1 << 20
 """Pixels covered at once when a whole zone is counted."""
 
@@ -80,11 +83,11 @@ def place_zones(
     if not len(given.zones):
         return pa.RecordBatch.from_pylist([], schema=PLACED), given.rejects
     tiling = ground.grid.tiling
-    shapes = (
+    shapes, beyond = (
         _regular(given, crs, ground, tiling) if isinstance(tiling, RegularTiling) else _overlapping(given, crs, ground)
     )
     rows, lost = _rows(given, shapes, ground)
-    outside = [(given.zones[at], ZoneOutsideError, "the zone meets no pixel of the plan") for at in lost]
+    outside = [(given.zones[at], ZoneOutsideError, BEYOND if at in beyond else OUTSIDE) for at in lost.tolist()]
     rejects = pa.concat_batches([given.rejects, rejects_of(outside)])
     return rows, rejects
 
@@ -130,35 +133,48 @@ def box_of(extent: PixelExtent) -> NDArray[np.int64]:
     return np.array([row, col, row + extent.shape[0], col + extent.shape[1]], np.int64)
 
 
-def _regular(given: Usable, crs: str, ground: Ground, tiling: RegularTiling) -> dict[Pair, shapely.Geometry]:
-    """Whole zones on the tiles of the plan that their boxes meet; tiles do not overlap."""
+def _regular(
+    given: Usable, crs: str, ground: Ground, tiling: RegularTiling
+) -> tuple[dict[Pair, shapely.Geometry], frozenset[int]]:
+    """Whole zones on the tiles of the plan that their boxes meet, and zones without a place; tiles do not overlap."""
     if not ground.planned:
-        return {}
+        return {}, frozenset()
     some = next(iter(ground.planned.values()))
     shapes = reprojected(given.geometries, crs, some.crs, min(abs(some.transform[0]), abs(some.transform[4])))
     shapes = tiling.turned(shapes)
-    found = np.flatnonzero(np.isfinite(shapely.bounds(shapes)).all(axis=1))
+    there = _placed(shapes)
+    found = np.flatnonzero(there)
     tree = shapely.STRtree([shapely.box(*extent.bounds) for extent in ground.planned.values()])
     names = list(ground.planned)
     met, tile = tree.query(shapes[found])
-    return {(int(found[at]), names[place]): shapes[found[at]] for at, place in zip(met, tile.tolist(), strict=True)}
+    pairs = zip(found[met].tolist(), tile.tolist(), strict=True)
+    return {(at, names[place]): shapes[at] for at, place in pairs}, frozenset(np.flatnonzero(~there).tolist())
 
 
-def _overlapping(given: Usable, crs: str, ground: Ground) -> dict[Pair, shapely.Geometry]:
-    """Zones, or the pieces of them, on all tiles that they meet."""
+def _placed(shapes: Geometries) -> NDArray[np.bool_]:
+    """True for shapes that are there, with all their points."""
+    return np.asarray(np.isfinite(shapely.bounds(shapes)).all(axis=1))
+
+
+def _overlapping(given: Usable, crs: str, ground: Ground) -> tuple[dict[Pair, shapely.Geometry], frozenset[int]]:
+    """Zones, or the pieces of them, on all tiles that they meet, and zones that have no place in the CRS of one."""
     pixel = float(next(iter(ground.planned.values())).transform[0]) if ground.planned else 10.0
     degrees = lonlat(given.geometries, crs)
-    known = np.flatnonzero(np.isfinite(shapely.bounds(degrees)).all(axis=1))
+    known = np.flatnonzero(_placed(degrees))
     nowhere: list[str | None] = [None] * len(known)
     at, names = ground.grid.assign(shapely.to_wkb(degrees[known]), nowhere, margin=REACH * pixel)
     pairs = list(zip(known[at].tolist(), names.tolist(), strict=True))
     shapes: dict[Pair, shapely.Geometry] = {}
+    beyond: set[int] = set()
     for target in sorted({ground.tile(name).crs for _, name in pairs}):
         here = [pair for pair in pairs if ground.tile(pair[1]).crs == target]
         zones = sorted({zone for zone, _ in here})
-        there = dict(zip(zones, reprojected(given.geometries[zones], crs, target, pixel), strict=True))
+        moved = reprojected(given.geometries[zones], crs, target, pixel)
+        beyond.update(np.array(zones)[~_placed(moved)].tolist())
+        there = dict(zip(zones, moved, strict=True))
         shapes.update({pair: there[pair[0]] for pair in here})
-    return _shared(shapes, ground)
+    # A zone without a place in one of its tiles would lose that part unsaid.
+    return _shared({pair: shape for pair, shape in shapes.items() if pair[0] not in beyond}, ground), frozenset(beyond)
 
 
 def _shared(shapes: dict[Pair, shapely.Geometry], ground: Ground) -> dict[Pair, shapely.Geometry]:

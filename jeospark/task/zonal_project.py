@@ -17,6 +17,8 @@ _ROUNDS = 6
 """How often edges are cut anew; once is enough where a CRS bends evenly."""
 _FINEST = 1 << 12
 """Parts of an edge at most."""
+_MOST = 1 << 20
+"""Points of an outline at most: near the edge of what a CRS can map, edges bend without end."""
 _HALF = 180.0
 """Degrees: no polygon that is wider is in one piece where it crosses the antimeridian."""
 _LONLAT_PIXEL = 1e-2
@@ -38,7 +40,8 @@ def reprojected(geometries: Geometries, source: str, target: str, pixel: float) 
         pixel: Size of a pixel in it: edges follow their true course to a thousandth of this.
 
     Returns:
-        As `geometries`; coordinates without a place in the target are infinite. In degrees, those over the antimeridian
+        As `geometries`; coordinates without a place in the target are infinite, and what would take more than a million
+        points to follow its course is None. In degrees, those over the antimeridian
         are cut there, and those around a pole reach it.
     """
     if same_crs(source, target):
@@ -46,13 +49,14 @@ def reprojected(geometries: Geometries, source: str, target: str, pixel: float) 
     moved = _transformer(source, target).transform
     degrees = known_crs(target).is_geographic
     missed = _missed_on_globe if degrees else _missed
-    shapes = geometries
+    shapes = geometries.copy()
     for _ in range(_ROUNDS):
         lengths = _lengths(shapes, lambda points: np.stack(moved(points[:, 0], points[:, 1]), axis=1), missed, pixel)
         long = np.isfinite(lengths)
         if not long.any():
             break
-        shapes = shapes.copy()
+        endless = shapely.length(shapes) > lengths * _MOST
+        shapes[endless], long[endless] = None, False
         shapes[long] = shapely.segmentize(shapes[long], lengths[long])
     there = shapely.transform(shapes, lambda points: np.stack(moved(points[:, 0], points[:, 1]), axis=1))
     return _cut_at_antimeridian(there) if degrees else np.asarray(there)
@@ -103,7 +107,7 @@ def _lengths(
     shapes: Geometries, moved: Callable[[Floats], Floats], missed: Callable[[Floats, Floats, Floats], Floats],
     pixel: float,
 ) -> Floats:  # fmt: skip
-    """The longest edge that each polygon may have, infinite where all its edges are short enough.
+    """The longest edge that each polygon may have, infinite where all its edges are short enough, 0 where none is.
 
     The distance of an edge from its true course grows with the square of its length.
     """
@@ -119,6 +123,8 @@ def _lengths(
         # What has no place in the target gets none by more points.
         cut = np.isfinite(miss) & (cuts > 1)
         allowed = np.where(cut, np.hypot(*(other - one).T) / cuts * 0.99, np.inf)
+    # Between ends that have a place, an edge without one in the middle would be drawn where it is not.
+    allowed[np.isfinite(ends[first]).all(axis=1) & np.isfinite(ends[first + 1]).all(axis=1) & ~np.isfinite(miss)] = 0.0
     lengths = np.full(len(shapes), np.inf)
     np.fmin.at(lengths, zone[part[line[first]]], allowed)
     return lengths

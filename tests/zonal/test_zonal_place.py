@@ -96,6 +96,28 @@ def test_zones_without_a_place_are_named(zone_rows):
     assert {row["error"] for row in rejects.to_pylist()} == {"ZoneOutsideError"}
 
 
+@pytest.mark.parametrize(
+    ("text", "tile", "bounds"),
+    [
+        # A quarter of the Earth from the middle of a UTM zone nothing has a place: at ends, and between ends.
+        ("EPSG:32633:10:100x100:500000,5000000", "r0000c0000", (-180, -90, 180, 90)),
+        ("EPSG:32633:10:100x100:500000,5000000", "r0000c0000", (15, -80, 106, 80)),
+        ("mgrs:60", "33NVA", (15, -1, 106, 1)),
+        # At the pole that a map is not of, edges bend without end.
+        ("EPSG:3995:50000:64x64:0,0", "r0000c0000", (-180, -90, 180, -60)),
+        ("EPSG:3857:1000:64x64:0,0", "r0000c0000", (-180, -90, 180, -60.25)),
+    ],
+)
+def test_zones_beyond_what_a_crs_can_map_are_named(zone_rows, text, tile, bounds):
+    grid = Grid.parse(text)
+    rows, rejects = place_zones(
+        zone_rows([("a", shapely.box(*bounds))]), "OGC:CRS84", Ground(grid, {tile: grid.extent(tile)})
+    )
+    assert rows.num_rows == 0
+    (row,) = rejects.to_pylist()
+    assert (row["error"], "beyond what the CRS" in row["message"]) == ("ZoneOutsideError", True)
+
+
 def test_zones_meet_tiles_of_longitudes_from_0_to_360(zone_rows):
     grid = Grid.parse("EPSG:4326:1:180x360:0,90")
     ground = Ground(grid, {"r0000c0000": grid.extent("r0000c0000")})
