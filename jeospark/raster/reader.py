@@ -296,7 +296,9 @@ def _has_mask(dataset: DatasetReader, index: int) -> bool:
 
 
 def _as_float(native: NDArray[Any], nodata: float) -> NDArray[np.float32]:
-    values = native.astype(np.float32)
+    # What float32 cannot hold is infinite, as it is in files of float32.
+    with np.errstate(over="ignore"):
+        values = native.astype(np.float32)
     if not np.isnan(nodata):
         values[native == nodata] = np.nan
     return values

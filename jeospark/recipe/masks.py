@@ -42,7 +42,9 @@ def _mask(cube: Chunk, mask: Chunk, replacement: float | None) -> Chunk:
         valid = np.broadcast_to(compact(cube.valid) & ~masked, cube.data.shape)
         return replace(cube, valid=valid)
     data = cube.data.astype(_holding(cube.data.dtype, replacement))
-    np.copyto(data, replacement, where=masked)
+    with np.errstate(over="ignore"):
+        # Beyond float32, it is infinite, as results of arithmetic are.
+        np.copyto(data, np.asarray(replacement).astype(data.dtype), where=masked)
     return replace(cube, data=data, valid=cube.valid | masked)
 
 

@@ -151,6 +151,15 @@ def test_warp_agrees_with_exact_interpolation(tmp_path):
     np.testing.assert_allclose(out[inner], expected[inner], atol=0.01)
 
 
+def test_numbers_beyond_float32_are_infinite(tmp_path):
+    lowest = float(np.finfo(np.float64).min)
+    data = np.full((SIZE, SIZE), 0.5)
+    data[0, :3] = 1e300, -1e300, lowest
+    href = write(tmp_path / "a.tif", data, nodata=lowest)
+    _, out, _ = read(href, Window(0, 0, 1, 4))
+    assert np.array_equal(out, np.array([[np.inf, -np.inf, np.nan, 0.5]], np.float32), equal_nan=True)
+
+
 def test_integer_without_nodata_is_refused_unless_all_are_usable(tmp_path):
     href = write(tmp_path / "a.tif", positions())
     with pytest.raises(NodataError, match="no nodata value and no mask"):

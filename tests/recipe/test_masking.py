@@ -51,6 +51,12 @@ def test_mask_with_a_replacement(tools):
     assert result.data.dtype == np.float32
 
 
+def test_a_replacement_beyond_float32_is_infinite(tools):
+    nodes = masked(tools, "class_mask", classes=[8])
+    nodes["mask"]["arguments"]["replacement"] = 1e300
+    assert tools.run(nodes, classes(tools, [[4, 8]])).data[0, 0].tolist() == [[1.0, math.inf]]
+
+
 @pytest.mark.parametrize(("replacement", "dtype"), [(0, np.uint8), (-1, np.int16), (300, np.uint16), (0.5, np.float32)])
 def test_a_replacement_fits_into_the_type(tools, replacement, dtype):
     one = tools.cube(np.ones((1, 1, 1, 2)))
