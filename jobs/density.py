@@ -21,6 +21,7 @@ from jeospark.vector.helpers_density import pixel_counts
 from jeospark.vector.helpers_files import read_layer, result_folder, source_path
 from jeospark.vector.helpers_geometry import column
 from jeospark.vector.helpers_raster import make_product, publish_density
+from jeospark.words import numbered
 
 SEDONA = True
 """`jeospark submit` brings Sedona into the JVMs of a job that says so."""
@@ -57,7 +58,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, int]:
     done, failed = ([row for row in rows if (row["error"] is None) == good] for good in (True, False))
     total, what = sum(row["total"] for row in done), arguments.distinct or "points"
     lines = [f"failed     {row['tile']} with {row['total']:,.0f} {what}: {row['error']}" for row in failed]
-    told = [f"{len(done)} rasters, {total:,.0f} {what} in their pixels", f"results    {folder}", *lines]
+    told = [f"{numbered(len(done), 'raster')}, {total:,.0f} {what} in their pixels", f"results    {folder}", *lines]
     return "\n".join(told), len(failed)
 
 

@@ -16,6 +16,7 @@ from jeospark.vector.helpers_files import read_layer, result_folder, source_path
 from jeospark.vector.helpers_geometry import code_of, geometry_column, srid_of, transform
 from jeospark.vector.helpers_nearest import nearest
 from jeospark.vector.joins import explain_join, join
+from jeospark.words import numbered
 
 SEDONA = True
 """`jeospark submit` brings Sedona into the JVMs of a job that says so."""
@@ -52,7 +53,7 @@ def run(arguments: argparse.Namespace) -> str:
         rows = write_layer(found, str(output), srid=srid)
     finally:
         spark.stop()
-    return f"{rows} rows\nresult     {output}\njoin       {how}"
+    return f"{numbered(rows, 'row')}\nresult     {output}\njoin       {how}"
 
 
 def joined(left: DataFrame, right: DataFrame, arguments: argparse.Namespace) -> tuple[DataFrame, str]:

@@ -9,6 +9,7 @@ import click
 
 from jeospark.cli import options
 from jeospark.errors import FormatError, SqlError
+from jeospark.words import numbered
 
 if TYPE_CHECKING:
     from jeospark.sql.answer import Answer
@@ -119,7 +120,7 @@ def _deliver(answer: "Answer", output: str | None, kind: str | None, crs: str | 
 
     if output is not None:
         write(answer, output, kind, crs)
-        click.echo(f"{output}: {len(answer)} rows")
+        click.echo(f"{output}: {numbered(len(answer), 'row')}")
     else:
         with tempfile.TemporaryDirectory() as folder:
             path = Path(folder, "answer")

@@ -16,6 +16,7 @@ from jeospark.storage.publish import exists
 from jeospark.task.memory import peak_mb, window_floor_mb
 from jeospark.task.program import Program
 from jeospark.task.published import is_published
+from jeospark.words import numbered
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,17 +35,19 @@ class Explanation:
 
     def text(self) -> str:
         """The figures in words, a line each."""
-        cores = "1 core" if self.cores == 1 else f"{self.cores} cores"
+        cores = numbered(self.cores, "core")
         lines = [
             f"units          {self.sums.units:,} ({self.sums.done:,} done already)",
-            f"items          {self.sums.items:,} in {self.sums.observations:,} observations",
+            f"items          {self.sums.items:,} in {numbered(self.sums.observations, 'observation')}",
             f"to read        at most {size(self.sums.bytes)}, {short(self.sums.decoded)}px",
             f"to make        {short(self.sums.pixels)}px",
             f"core-hours     {self.core_hours:,.2g} (about {duration(self.sums.seconds / self.cores)} on {cores})",
             f"worker memory  {self.peak_mb:,.0f} MB at the peak",
             "largest units",
         ]
-        largest = (f"  {each.unit_id}: {each.items} items, {each.pixels:,} px" for each in self.sums.largest)
+        largest = (
+            f"  {each.unit_id}: {numbered(each.items, 'item')}, {each.pixels:,} px" for each in self.sums.largest
+        )
         return "\n".join([*lines, *largest])
 
 

@@ -24,6 +24,7 @@ from jeospark.storage.publish import check_writable
 from jeospark.storage.roots import Roots
 from jeospark.storage.tokens import check_href
 from jeospark.task.program import Program, only_load
+from jeospark.words import numbered
 
 FAILED = 1
 """Exit code where more units failed than allowed."""
@@ -170,4 +171,4 @@ def summary(result: RunResult) -> str:
     """One line: how many units ended in which way, and the time."""
     counts = {name: getattr(result, name) for name in ("done", "skipped", "empty", "failed")}
     told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-    return f"{result.units} units: {told}; {result.seconds:.1f} s"
+    return f"{numbered(result.units, 'unit')}: {told}; {result.seconds:.1f} s"

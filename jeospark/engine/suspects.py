@@ -21,6 +21,7 @@ from jeospark.errors import OutputError, WorkerLostError
 from jeospark.model import Outcome, Unit
 from jeospark.storage.publish import exists, remove, write_text_atomic
 from jeospark.task.unit import MORE_MEMORY, failed
+from jeospark.words import numbered
 
 
 def each_once(job: Job, attempt: str, units: Iterable[Unit], make: Callable[[Unit], Outcome]) -> Iterator[Outcome]:
@@ -68,7 +69,7 @@ def _alone() -> Iterator[None]:
 def _given_up(unit: Unit) -> Outcome:
     error = WorkerLostError(
         "two workers died while they made it: killed for their memory, or by a crash",
-        where=f"{len(unit.items)} items, {unit.shape[0]} × {unit.shape[1]} pixels",
+        where=f"{numbered(len(unit.items), 'item')}, {unit.shape[0]} × {unit.shape[1]} pixels",
         remedy=f"The executor's log says which. {MORE_MEMORY}",
     )
     base = Outcome(unit_id=unit.unit_id, tile=unit.tile, period=unit.period, status="failed", digest=unit.digest)

@@ -32,6 +32,7 @@ from jeospark.storage.tables import write_table
 from jeospark.task.zonal_place import PLACED, Ground, lonlat_bounds, place_zones
 from jeospark.task.zonal_table import KEYS, PARTS, RESULTS, Limits, merge
 from jeospark.task.zonal_zones import REJECTS, repeated
+from jeospark.words import numbered
 from udfs.coverage import METHODS
 
 TABLE = "statistics"
@@ -101,7 +102,8 @@ class ZonalResult:
         """What happened, and where the results lie."""
         counts = {name: getattr(self, name) for name in ("done", "skipped", "empty", "failed")}
         told = ", ".join(f"{count} {name}" for name, count in counts.items() if count)
-        lines = [f"{self.units} units: {told}; {self.zones} zones, {self.rejected} rejected; {self.seconds:.1f} s"]
+        units, zones = numbered(self.units, "unit"), numbered(self.zones, "zone")
+        lines = [f"{units}: {told}; {zones}, {self.rejected:,} rejected; {self.seconds:.1f} s"]
         lines.append(f"statistics {self.path if self.ok else self._none}")
         return "\n".join(
             [*lines, f"rejects    {self.job.path(REJECTED)}", f"ledger     {self.job.path(ledger.FOLDER)}"]

@@ -28,6 +28,7 @@ from jeospark.task.preview import evaluate_view
 from jeospark.task.product import product
 from jeospark.task.program import Program, only_load, program
 from jeospark.tiling.extent import turn_of
+from jeospark.words import numbered
 
 Bounds = tuple[float, float, float, float]
 
@@ -54,7 +55,7 @@ class Preview:
         """One line: size, period, items, and how much is usable."""
         rows, cols = self.geobox.shape
         share = 100 * float(self.valid[0].mean())
-        return f"{cols} × {rows} pixels, {self.period}, {len(self.items)} items, {share:.0f} % usable"
+        return f"{cols} × {rows} pixels, {self.period}, {numbered(len(self.items), 'item')}, {share:.0f} % usable"
 
     def _repr_png_(self) -> bytes:
         """The picture, for notebooks."""

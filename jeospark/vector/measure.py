@@ -10,6 +10,7 @@ from pyspark.sql import DataFrame
 from pyspark.sql import functions as F
 
 from jeospark.vector.helpers_geometry import column, geometry_columns, st
+from jeospark.words import numbered
 
 SMALL_ROWS = 500_000
 """Rows up to which a side is small."""
@@ -38,7 +39,7 @@ class Size:
         """Such as `at most 177 rows, 0.2 MiB (Parquet footers)`."""
         lead = {"footers": "at most ", "counted": "", "counting stopped": "more than "}[self.how]
         source = {"footers": "Parquet footers", "counted": "counted", "counting stopped": "counting stopped"}[self.how]
-        return f"{lead}{self.rows:,} rows, {self.bytes / 2**20:,.1f} MiB ({source})"
+        return f"{lead}{numbered(self.rows, 'row')}, {self.bytes / 2**20:,.1f} MiB ({source})"
 
 
 def measure(frame: DataFrame) -> Size:

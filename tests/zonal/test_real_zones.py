@@ -95,7 +95,7 @@ def test_the_job_reads_geoparquet_and_writes_statistics(catalog, parcels, tmp_pa
         capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stderr
-    assert "1 units: 1 done; " in done.stdout
+    assert "1 unit: 1 done; " in done.stdout
     rows = pa.dataset.dataset(tmp_path / "out" / "statistics").to_table().to_pylist()
     assert len(rows) == len(parcels)
     known = [row for row in rows if row["count"]]

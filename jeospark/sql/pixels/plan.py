@@ -31,6 +31,7 @@ from jeospark.sql.pixels.rows import row_bytes, schema_of
 from jeospark.storage.roots import Roots
 from jeospark.task.program import Program, only_load, program
 from jeospark.tiling.regular import RegularTiling
+from jeospark.words import numbered
 
 SHARE_SIDE = 2048
 """Rows and columns that are read together at most, whole chips."""
@@ -134,8 +135,9 @@ class Plan:
         found = self.estimate()
         if found.nbytes > self.ask.limit_bytes:
             raise SqlLimitError(
-                f"the answer would have {found.rows:,} rows of {len(self.names)} bands, {_bytes(found.nbytes)}, "
-                f"of {found.parts:,} tiles and dates; the limit is {_bytes(self.ask.limit_bytes)}",
+                f"the answer would have {numbered(found.rows, 'row')} of {numbered(len(self.names), 'band')}, "
+                f"{_bytes(found.nbytes)}, of {found.parts:,} tiles and dates; "
+                f"the limit is {_bytes(self.ask.limit_bytes)}",
                 where=f"limit_bytes={self.ask.limit_bytes}",
                 remedy="Narrow bbox, interval or bands, take a coarser resolution, or raise limit_bytes.",
             )
