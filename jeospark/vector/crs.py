@@ -155,6 +155,10 @@ class Transformation:
         }
 
 
+_TURN, _POLE = 360.0, 90.0
+"""Degrees beyond which no longitude and latitude are written."""
+
+
 def transform_points(points: npt.NDArray[np.float64], transformer: Transformer, where: str) -> npt.NDArray[np.float64]:
     """Transform coordinates.
 
@@ -171,10 +175,14 @@ def transform_points(points: npt.NDArray[np.float64], transformer: Transformer, 
     lost = np.flatnonzero(~np.isfinite(moved).all(axis=1) & np.isfinite(points).all(axis=1))
     if lost.size:
         x, y = points[lost[0], :2]
+        source = transformer.source_crs
+        no_degrees = source is not None and source.is_geographic and (abs(x) > _TURN or abs(y) > _POLE)
         raise TransformError(
             f"{lost.size} coordinates cannot be transformed, the first is x {x:.10g}, y {y:.10g}",
             where=where,
-            remedy="Check the CRS of the source (jeospark vectors check), or choose another target.",
+            remedy="These are no degrees: say the CRS that they are in (--crs, or ST_SetSRID)."
+            if no_degrees
+            else "Check the CRS of the source (jeospark vectors check), or choose another target.",
         )
     return moved
 

@@ -58,6 +58,13 @@ def test_what_cannot_be_transformed_is_named(layers, write):
         layers.add("a", path, wishes=Wishes(to_crs="nonsense"))
 
 
+def test_metres_in_a_source_of_degrees_are_told_as_such(layers, write):
+    path = write("a.geojson", [shapely.Point(500000, 5000000)], crs="OGC:CRS84")
+    with pytest.raises(TransformError, match="These are no degrees: say the CRS that they are in"):
+        layers.add("a", path, wishes=Wishes(to_crs="EPSG:3035"))
+    assert layers.add("a", Request(href=path, crs="EPSG:32633"), wishes=Wishes(to_crs="EPSG:3035")).features == 1
+
+
 def test_a_given_crs_overrides_and_says_so(layers, write):
     layer = layers.add("a", Request(href=write("a.gpkg", [shapely.Point(1, 1)], crs="EPSG:3035"), crs="EPSG:32632"))
     assert layer.crs_code == "EPSG:32632"
