@@ -3,6 +3,7 @@
 import os
 import re
 import subprocess
+import sys
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -20,7 +21,11 @@ from jeospark.submit.hadoop import Hadoop
 from jeospark.submit.memory import memory_conf
 from jeospark.submit.profile import read_properties
 
-ONE, TWO = "one executor", "two executors"
+HERE, ONE, TWO = "local[2]", "one executor", "two executors"
+ROUNDS = 3
+"""How often each session is started anew; idle ones beside it would cost it a tenth of the machine."""
+WARM = 3
+"""Jobs after the first that do not count yet: the JVM interprets what it has not run often."""
 PORT = 18420
 """First one of the cluster's, apart from those that a user has started."""
 
@@ -64,7 +69,7 @@ def properties(work: Work, archive: str, executors: int) -> dict[str, str]:
 
 
 def bench_yarn(folder: Path, repeat: int) -> Iterator[Result]:
-    """One executor, two executors and local mode in turn, each in a session that stays."""
+    """One executor, two executors and local mode in turn, each in a session that has the machine to itself."""
     with cluster():
         archive = archived()
         yield from against_local(composite(folder, "composite"), archive, repeat)
@@ -76,20 +81,26 @@ def against_local(work: Work, archive: str, repeat: int) -> Iterator[Result]:
     request = work.request(tile=work.tile)
     work.run_bare()
     one, two = (properties(work, archive, executors) for executors in (1, 2))
-    with Engine(2) as local, Engine(1, one, PYTHON) as single, Engine(2, two, PYTHON) as double:
-        engines = (local, single, double)
-        first = [engine.run(request) for engine in engines]
-        rounds = [[engine.run(request) for engine in engines] for _ in range(repeat)]
+    kinds = {HERE: (2, {}, sys.executable), ONE: (1, one, PYTHON), TWO: (2, two, PYTHON)}
+    replies: dict[str, list[Reply]] = {name: [] for name in kinds}
+    began: dict[str, tuple[float, float]] = {}
+    for _ in range(ROUNDS):
+        for name, kind in kinds.items():
+            with Engine(*kind) as engine:
+                first = engine.run(request)
+                began.setdefault(name, (engine.session_seconds, first.seconds))
+                for _ in range(WARM):
+                    engine.run(request)
+                replies[name] += [engine.run(request) for _ in range(repeat)]
     check_equal(tifs(work.folder / "bare"), tifs(work.folder / "jeospark"))
-    here, alone, both = ([each[place] for each in rounds] for place in range(3))
-    yield scaling("yarn", alone, both)
-    seconds = {name: [reply.seconds for reply in replies] for name, replies in (("local[2]", here), (TWO, both))}
+    yield scaling("yarn", replies[ONE], replies[TWO])
+    seconds = {name: [reply.seconds for reply in replies[name]] for name in (HERE, TWO)}
     yield Result(
         name="yarn-overhead", what="two executors on YARN / local mode on two cores, warm",
-        ratio=compared(seconds[TWO], seconds["local[2]"]), seconds=seconds,
+        ratio=compared(seconds[TWO], seconds[HERE]), seconds=seconds,
         also={
-            "session on YARN": double.session_seconds, "session here": local.session_seconds,
-            "first job on YARN": first[2].seconds, "first job here": first[0].seconds,
+            "session on YARN": began[TWO][0], "session here": began[HERE][0],
+            "first job on YARN": began[TWO][1], "first job here": began[HERE][1],
         },
     )  # fmt: skip
 

@@ -13,6 +13,8 @@ from jeospark.storage.kind import Range, replaced
 from jeospark.storage.multipart import grouped, most_of, parts_of, range_of
 
 Answered = TypeVar("Answered")
+VERSION = ("Last-Modified", "ETag")
+"""Headers that change with a file."""
 _PLACE = re.compile(r"bytes (\d+)-(\d+)/(\d+)")
 
 
@@ -46,8 +48,8 @@ class HttpFile:
         self._several = several
         self._server = url
         """Where a redirect led: asked at once from then on, as long as it answers."""
-        self._versions: dict[str, str] = {}
-        """What each server told of when the file was changed, the first time."""
+        self._versions: dict[str, dict[str, str]] = {}
+        """What each server told of the file's version, the first time."""
 
     @property
     def size(self) -> int:
@@ -109,9 +111,11 @@ class HttpFile:
         Raises:
             StorageAnswerError: It was changed since.
         """
-        now = answer.headers.get("Last-Modified") or answer.headers.get("ETag")
-        # Copies on other servers may have times of their own.
-        if now and self._versions.setdefault(urlsplit(answer.url).netloc, now) != now:
+        told = {name: answer.headers[name] for name in VERSION if name in answer.headers}
+        before = self._versions.setdefault(urlsplit(answer.url).netloc, told)
+        known = told.keys() & before.keys()
+        # Copies behind one name may have times or tags of their own, hardly both.
+        if known and all(told[name] != before[name] for name in known):
             raise replaced("the file was changed after it was opened", public(self._url))
 
     def _one(self, place: Range, url: str, *, patient: bool) -> bytes:
