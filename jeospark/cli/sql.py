@@ -59,6 +59,8 @@ def sql(
     from jeospark.sql.relation import session_statements
     from jeospark.sql.session import session
 
+    if catalog is not None and not Path(catalog).is_dir():
+        raise SqlError("there is no such folder", where=catalog, remedy="`jeospark ingest` makes a catalogue.")
     root = catalog or Settings.load().catalog
     if definitions:
         click.echo(";\n".join(session_statements(tables(root, outputs))) + ";")

@@ -8,7 +8,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import SqlCrsError
 from jeospark.sql.spatial import with_index
-from jeospark.sql.srids import Srids, srids_of
+from jeospark.sql.srids import Srids, check_written, srids_of
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaGateway
@@ -23,6 +23,8 @@ class SqlSession(SparkSession):
         Raises:
             SqlCrsError: A function has geometries in two CRS, as far as the query tells.
         """
+        if not (args or kwargs):
+            check_written(self, sqlQuery)
         frame = super().sql(sqlQuery, args, **kwargs)
         srids_of(frame).check()
         return with_index(frame)

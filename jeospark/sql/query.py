@@ -15,7 +15,7 @@ from jeospark.sql.problems import told
 from jeospark.sql.readable import exported, is_geometry
 from jeospark.sql.session import session
 from jeospark.sql.spatial import with_index
-from jeospark.sql.srids import srids_of
+from jeospark.sql.srids import check_written, srids_of
 from jeospark.sql.statements import Statement, split
 from jeospark.storage.roots import Roots
 
@@ -66,6 +66,7 @@ def run(spark: SparkSession, text: str, *, limits: Limits, head: int | None = No
 
 def _answer(spark: SparkSession, statement: Statement, roots: Roots, limits: Limits, head: int | None) -> Answer:
     check_parsed(spark, statement.text, roots)
+    check_written(spark, statement.text, statement)
     # Not the session's own, which would look without the rest of the text.
     frame = SparkSession.sql(spark, statement.text)
     check_analysed(frame, roots)

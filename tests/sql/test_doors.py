@@ -24,6 +24,12 @@ def jeo(db, held, monkeypatch):
     return lambda *asked, **more: CliRunner().invoke(main, ["sql", *map(str, asked)], **more)
 
 
+def test_a_catalogue_that_is_not_there_is_told_before_spark_starts(jeo, tmp_path):
+    result = jeo("SELECT 1", "--catalog", tmp_path / "typo")
+    assert result.exit_code == 2
+    assert result.stderr.startswith("SqlError: there is no such folder [")
+
+
 def test_a_query_and_a_file(jeo, tmp_path):
     result = jeo("SELECT collection, count(*) AS n FROM items GROUP BY 1 ORDER BY 1")
     assert [line.split() for line in result.stdout.splitlines()[2:4]] == [["other-1.x", "1"], ["s2", "3"]]
