@@ -54,7 +54,7 @@ def test_the_session_refuses_them_too(db):
     assert db.sql(same, {"label": "a"}).head()[0] == 1
 
 
-@pytest.mark.parametrize("command", ["CREATE TABLE met AS ", "INSERT INTO kept "])
+@pytest.mark.parametrize("command", ["CREATE TABLE mixed AS ", "INSERT INTO kept "])
 def test_nothing_is_written_of_them(db, command):
     mixed = "SELECT i.id FROM items i JOIN zones z ON ST_Intersects(i.geometry, z.geometry)"
     ask("CREATE TABLE IF NOT EXISTS kept AS SELECT '' AS id", spark=db)
@@ -62,7 +62,7 @@ def test_nothing_is_written_of_them(db, command):
         for door in (lambda text: ask(text, spark=db), db.sql):
             with pytest.raises(SqlCrsError, match="two CRS"):
                 door(command + mixed)
-        assert not db.catalog.tableExists("met")
+        assert not db.catalog.tableExists("mixed")
         assert db.table("kept").count() == 1
         db.sql(f"INSERT INTO kept {mixed.replace('z.geometry', 'i.geometry')}")
         assert db.table("kept").count() > 1
