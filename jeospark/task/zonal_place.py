@@ -34,6 +34,8 @@ REACH = 2.0
 """Pixels around a tile within which a zone is looked at: footprints are placed in degrees, which is not exact."""
 MARGIN = 1e-3
 """Degrees around zones within which a plan has to reach."""
+NEAR = 1e-2
+"""Degrees from a tile within which what is placed by longitude and latitude is looked at in the tile's CRS."""
 OUTSIDE = "the zone meets no pixel of the plan"
 BEYOND = "the zone reaches beyond what the CRS of the pixels can map; cut it to where pixels are first"
 """What is wrong with zones that are nowhere."""
@@ -54,12 +56,21 @@ class Ground:
     """A value of `udfs.coverage.METHODS`."""
     known: dict[str, PixelExtent] = field(default_factory=dict)
     """Whole tiles, as they are asked for."""
+    outlines: dict[str, shapely.Geometry] = field(default_factory=dict)
+    """Theirs in longitude and latitude, as they are asked for."""
 
     def tile(self, name: str) -> PixelExtent:
         """The whole tile."""
         if name not in self.known:
             self.known[name] = self.grid.extent(name)
         return self.known[name]
+
+    def outline(self, name: str) -> shapely.Geometry:
+        """The whole tile in longitude and latitude."""
+        if name not in self.outlines:
+            box = np.array([shapely.box(*self.tile(name).bounds)], dtype=object)
+            self.outlines[name] = lonlat(box, self.tile(name).crs)[0]
+        return self.outlines[name]
 
 
 def place_zones(
@@ -161,6 +172,8 @@ def _overlapping(given: Usable, crs: str, ground: Ground) -> tuple[dict[Pair, sh
     pixel = float(next(iter(ground.planned.values())).transform[0]) if ground.planned else 10.0
     degrees = lonlat(given.geometries, crs)
     known = np.flatnonzero(_placed(degrees))
+    # What is nowhere near costs no more, however large it is.
+    known = known[_near(degrees[known], [ground.outline(name) for name in ground.planned])]
     nowhere: list[str | None] = [None] * len(known)
     at, names = ground.grid.assign(shapely.to_wkb(degrees[known]), nowhere, margin=REACH * pixel)
     pairs = list(zip(known[at].tolist(), names.tolist(), strict=True))
@@ -177,6 +190,12 @@ def _overlapping(given: Usable, crs: str, ground: Ground) -> tuple[dict[Pair, sh
     return _shared({pair: shape for pair, shape in shapes.items() if pair[0] not in beyond}, ground), frozenset(beyond)
 
 
+def _near(shapes: Geometries, outlines: list[shapely.Geometry]) -> NDArray[np.intp]:
+    """Which shapes are at some outline or near it, all of them in degrees."""
+    met, _ = shapely.STRtree(outlines).query(shapes, predicate="dwithin", distance=NEAR)
+    return np.unique(met)
+
+
 def _shared(shapes: dict[Pair, shapely.Geometry], ground: Ground) -> dict[Pair, shapely.Geometry]:
     """Leave each zone to one tile, or cut it."""
     by_zone: dict[int, list[str]] = {}
@@ -189,8 +208,11 @@ def _shared(shapes: dict[Pair, shapely.Geometry], ground: Ground) -> dict[Pair, 
         if whole is not None:
             shared[zone, whole] = shapes[zone, whole]
             continue
+        tree = shapely.STRtree([ground.outline(name) for name in order])
         for rank, name in enumerate(order):
-            piece = _piece(shapes[zone, name], ground.tile(name), [ground.tile(other) for other in order[:rank]])
+            near = np.sort(tree.query(ground.outline(name), predicate="dwithin", distance=NEAR))
+            before = [ground.tile(order[other]) for other in near[near < rank]]
+            piece = _piece(shapes[zone, name], ground.tile(name), before)
             if not piece.is_empty:
                 shared[zone, name] = piece
     return shared
@@ -203,7 +225,7 @@ def _holds(extent: PixelExtent, shape: shapely.Geometry) -> bool:
 
 
 def _piece(shape: shapely.Geometry, extent: PixelExtent, before: list[PixelExtent]) -> shapely.Geometry:
-    """What of a zone lies in a tile, and in none of those before."""
+    """What of a zone lies in a tile, and in none of those near it that come before."""
     piece = shapely.intersection(shape, shapely.box(*extent.bounds))
     for other in before:
         outline = np.array([shapely.box(*other.bounds)], dtype=object)

@@ -46,6 +46,18 @@ def test_a_zone_counts_once_where_tiles_overlap(ground, zone_rows):
         assert all(row["pixels"] == pytest.approx(shape.area / 3600, rel=1e-7) for row in tiles_of(rows, name))
 
 
+def test_zones_far_from_the_plan_are_not_followed_over_their_tiles(ground, zone_rows):
+    far = Transformer.from_crs("OGC:CRS84", "EPSG:32629", always_xy=True).transform
+    zones = [
+        ("far", shapely.transform(shapely.box(20, 40, 24, 44), far, interleaved=False)),
+        ("here", box(5_893_000, 5_896_000)),
+    ]
+    rows, rejects = place_zones(zone_rows(zones), "EPSG:32629", ground)
+    assert rows.column("zone").to_pylist() == ["here"]
+    assert [(row["zone"], row["error"]) for row in rejects.to_pylist()] == [("far", "ZoneOutsideError")]
+    assert all(name.startswith(("29U", "30U")) for name in ground.known)
+
+
 def test_tiles_without_units_take_nothing_from_those_with(zone_rows):
     ground = Ground(MGRS, {UPPER: MGRS.extent(UPPER)})
     places = {"both": (5_893_000, 5_896_000), "below": (5_850_000, 5_860_000), "across": (5_880_000, 5_910_000)}
