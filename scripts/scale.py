@@ -6,18 +6,20 @@ executor and two of a small cluster of its own.
 """
 
 import argparse
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
+from statistics import median
 from time import perf_counter
 
 from bench_jeospark import Engine, session_config
 from bench_result import machine, put_between
 from bench_work import Work, composite
 from bench_yarn import archived, cluster, properties
-from scale_contention import contention
+from scale_contention import contention, machine_seconds
 from scale_model import Cluster, Run, assumptions, bottleneck, replayed, run_of, simulated
 from scale_plot import chart
 
@@ -36,21 +38,45 @@ TASKS = 2_000
 """Empty tasks by which the driver's dispatch is measured."""
 
 
-def measure(folder: Path, where: str) -> tuple[list[Run], dict[str, float]]:
-    """Run the composite benchmark warm on one core, then on two; returns both, and what is known of a cluster then."""
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Measured:
+    """The composite benchmark, warm."""
+
+    runs: tuple[Run, Run]
+    """On one core, and on two."""
+    known: Mapping[str, float]
+    """Fields of a `Cluster`."""
+    crowding: float
+    """Core-seconds that JVMs and daemons take beside one of a unit: from the units, where those have all cores."""
+
+    def slower(self, cores: int) -> float:
+        """How many times as long units take on this machine where they have so many of its cores, as on one of them."""
+        crowded = cores >= (os.cpu_count() or 1) > 1
+        return (self.known["contention"] if cores > 1 else 1.0) * (1.0 + self.crowding if crowded else 1.0)
+
+
+def measure(folder: Path, where: str) -> Measured:
+    """Run the composite benchmark on one core and on two."""
     work = composite(folder, "composite")
     one, two = (
         replace(work.request(tile=TILE, dates=DATES), output=str(work.folder / f"scale-{cores}")) for cores in (1, 2)
     )
     with _engines(where, work) as (alone, both):
-        rounds = []
+        rounds, spent = [], []
         for _ in range(ROUNDS + 1):
+            before = machine_seconds()
             alone.run(one)
+            spent.append(machine_seconds() - before)
             both.run(two)
-            rounds.append([run_of(request.output) for request in (one, two)])
+            rounds.append((run_of(one.output), run_of(two.output)))
     # The first one starts the workers.
-    runs = [_middle([each[place] for each in rounds[1:]]) for place in (0, 1)]
-    return runs, {"contention": contention(one), "dispatch": dispatch()}
+    first, second = (_middle([each[place] for each in rounds[1:]]) for place in (0, 1))
+    # While the core waits for its next unit, others work for the run: that is no unit's loss.
+    beside = zip(rounds, spent, strict=True)
+    crowding = median((seconds - alone.seconds) / alone.busy.sum() for (alone, _), seconds in beside)
+    return Measured(
+        runs=(first, second), known={"contention": contention(one), "dispatch": dispatch()}, crowding=max(crowding, 0.0)
+    )
 
 
 @contextmanager
@@ -84,14 +110,15 @@ def dispatch() -> float:
     return seconds / TASKS
 
 
-def checks(runs: Sequence[Run], slower: float) -> Iterator[str]:
+def checks(measured: Measured) -> Iterator[str]:
     """Table: each run replayed on the cores of the others, and how far off that would be if cores shared nothing."""
-    yield "| units measured on | replayed on | simulated | measured | apart | apart without contention |"
+    yield "| units measured on | replayed on | simulated | measured | apart | apart if cores shared nothing |"
     yield "|---|---|---|---|---|---|"
-    for known in runs:
-        for other in runs:
+    for known in measured.runs:
+        for other in measured.runs:
+            slower = measured.slower(other.cores) / measured.slower(known.cores)
             seconds = replayed(known, other.cores, slower)
-            apart, without = (each / other.seconds - 1 for each in (seconds, replayed(known, other.cores, 1.0)))
+            apart, without = (each / other.seconds - 1 for each in (seconds, replayed(known, other.cores)))
             yield (
                 f"| {_cores(known.cores)} | {_cores(other.cores)} | {seconds:.2f} s | {other.seconds:.2f} s | "
                 f"{100 * apart:+.1f} % | {100 * without:+.1f} % |"
@@ -128,9 +155,8 @@ def plot(run: Run, cluster: Cluster, volume: float) -> str:
     return chart("Terabytes a day by cores", "cores", "TB a day", lines, SIZES)
 
 
-def page(runs: Sequence[Run], run: Run, cluster: Cluster, volume: float) -> str:
-    """The results in words; `run` is what is simulated, the first of `runs` with units of the size asked for."""
-    first = runs[0]
+def page(first: Run, run: Run, cluster: Cluster, volume: float, measured: Measured | None) -> str:
+    """The results in words; `run` is what is simulated: `first`, with units of the size asked for."""
     units = (
         f"Measured: {len(first.busy)} units of {first.busy.mean():.3f} s of a core each (the longest "
         f"{first.busy.max():.3f} s), {100 * first.read.sum() / first.busy.sum():.0f} % of it reading, "
@@ -138,8 +164,14 @@ def page(runs: Sequence[Run], run: Run, cluster: Cluster, volume: float) -> str:
         f"{first.bytes.sum() / first.busy.sum() / 1e6:.0f} MB/s a core. Simulated: units of "
         f"{run.bytes.mean() / 1e6:,.1f} MB."
     )
-    assumed = ", ".join(f"{name} {getattr(cluster, name):g}" for name in assumptions())
-    checked = [*checks(runs, cluster.contention), ""] if len(runs) > 1 else []
+    assumed = ", ".join(f"{name} {getattr(cluster, name):.4g}" for name in assumptions())
+    checked = []
+    if measured is not None:
+        shared = (
+            f"On this machine units take {100 * (cluster.contention - 1):.1f} % longer beside each other; beside them "
+            f"JVMs and daemons take {100 * measured.crowding:.1f} % of what they take."
+        )
+        checked = [shared, "", *checks(measured), ""]
     return "\n".join([units, "", f"Cluster: {assumed}.", "", *checked, *predictions(run, cluster, volume)])
 
 
@@ -151,7 +183,7 @@ def parse_arguments() -> argparse.Namespace:
     """What to do, on what; every number that is assumed can be given."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("what", choices=["simulate", "measure"])
-    parser.add_argument("outputs", nargs="*", metavar="OUTPUT", help="output folders of runs; the first is simulated")
+    parser.add_argument("output", nargs="?", metavar="OUTPUT", help="output folder of the run that is simulated")
     parser.add_argument("--folder", type=Path, default=Path(tempfile.gettempdir()) / "jeospark-bench",
                         help="where `measure` makes its archive; default %(default)s")  # fmt: skip
     parser.add_argument("--on", choices=["local", "yarn"], default="local", help="where `measure` runs")
@@ -170,16 +202,17 @@ def main() -> None:
     """Print the results, or put them into a page."""
     arguments = parse_arguments()
     given = {name: value for name in assumptions() if (value := getattr(arguments, name)) is not None}
+    measured = None
     if arguments.what == "measure":
-        runs, known = measure(arguments.folder.resolve(), arguments.on)
-        given = known | given
+        measured = measure(arguments.folder.resolve(), arguments.on)
+        first, given = measured.runs[0], {**measured.known, **given}
+    elif arguments.output:
+        first = run_of(arguments.output)
     else:
-        runs = [run_of(folder) for folder in arguments.outputs]
-    if not runs:
         raise SystemExit("Give the output folder of a run.")
     cluster, volume = Cluster(cores=1, **given), arguments.terabytes * 1e12
-    run = runs[0].sized(arguments.unit_megabytes * 1e6) if arguments.unit_megabytes else runs[0]
-    text = page(runs, run, cluster, volume)
+    run = first.sized(arguments.unit_megabytes * 1e6) if arguments.unit_megabytes else first
+    text = page(first, run, cluster, volume, measured)
     print(text)
     if arguments.markdown:
         put_between(arguments.markdown, f"{machine()}\n\n{text}", BEGIN, END)

@@ -1,6 +1,7 @@
-"""What units lose to each other where all cores of a machine work at once, measured without Spark."""
+"""What units lose where all cores of a machine work at once: to each other, and to what else runs there."""
 
 import multiprocessing
+import os
 import shutil
 from collections.abc import Iterable
 from concurrent.futures import ProcessPoolExecutor
@@ -14,6 +15,12 @@ from bench_jeospark import Request
 
 ROUNDS = 7
 """One unit at a time and two, in turn; the middle one counts."""
+
+
+def machine_seconds() -> float:
+    """Core-seconds that all processes of this machine have taken since it started (`/proc/stat`)."""
+    user, nice, system, _idle, _waiting, irq, softirq = map(int, Path("/proc/stat").read_text().split()[1:8])
+    return (user + nice + system + irq + softirq) / os.sysconf("SC_CLK_TCK")
 
 
 def contention(request: Request) -> float:

@@ -134,10 +134,15 @@ def _sources(job: Job) -> Iterator[Source]:
     return (source for unit in units for item in unit.items for source in item.sources)
 
 
-def replayed(run: Run, cores: int, contention: float) -> float:
-    """Seconds that the very units of a run take on so many cores that are there and warm, beside the same storage."""
-    run = run.beside(cores, contention)
-    tasks = _tasks(run.busy + run.overhead, cores)
+def replayed(run: Run, cores: int, slower: float = 1.0) -> float:
+    """Seconds that the very units of a run take on so many cores that are there and warm, beside the same storage.
+
+    Args:
+        run: Whose units.
+        cores: That they take place on.
+        slower: How many times as long each takes there.
+    """
+    tasks = _tasks(run.busy * slower + run.overhead, cores)
     return _scheduled(tasks, np.zeros(cores), 0.0)
 
 
