@@ -11,6 +11,9 @@ from jeospark.errors import JeosparkError, JobFileError
 
 _TOLD = frozenset({"job", "SEDONA"})
 
+_OWN = (ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError, OSError, RuntimeError,
+        SyntaxError, SystemExit, TypeError, ValueError)  # fmt: skip
+"""What goes wrong in a file that somebody else has written."""
 _YARNS = r"`|\{\{|\}\}|<CPS>|<LOG_DIR>"
 """What YARN's shell, or YARN itself, puts something else for in the arguments of a driver."""
 _SHELLS = rf'["$\\]|{_YARNS}'
@@ -44,8 +47,7 @@ def read_script(path: Path) -> Script:
         names = runpy.run_path(str(path)) if told else {}
     except JeosparkError:
         raise
-    except (Exception, SystemExit) as error:
-        # Whatever it is, it is the file's own.
+    except _OWN as error:
         what = f"the job's file cannot be loaded ({type(error).__name__}: {error})"
         remedy = "Mend it, install what it imports, and let it work below `if __name__ == '__main__':` only."
         raise JobFileError(what, where=str(path), remedy=remedy) from error
