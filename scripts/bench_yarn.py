@@ -23,7 +23,7 @@ from jeospark.submit.profile import read_properties
 
 HERE, ONE, TWO = "local[2]", "one executor", "two executors"
 ROUNDS = 3
-"""How often each session is started anew; idle ones beside it would cost it a tenth of the machine."""
+"""How often each session is started anew: idle ones beside it would take from its cores."""
 WARM = 3
 """Jobs after the first that do not count yet: the JVM interprets what it has not run often."""
 PORT = 18420

@@ -19,7 +19,7 @@ def uninterrupted() -> Iterator[None]:
     Raises:
         KeyboardInterrupt: At the end, where SIGINT came.
     """
-    with noted() as came:
+    with _noted() as came:
         yield
     if came.is_set():
         raise KeyboardInterrupt
@@ -41,7 +41,7 @@ def cancelling(context: SparkContext) -> Iterator[threading.Event]:
             if came.is_set():
                 context.cancelAllJobs()
 
-    with noted() as came:
+    with _noted() as came:
         watcher = threading.Thread(target=cancel, daemon=True)
         watcher.start()
         try:
@@ -52,7 +52,7 @@ def cancelling(context: SparkContext) -> Iterator[threading.Event]:
 
 
 @contextmanager
-def noted() -> Iterator[threading.Event]:
+def _noted() -> Iterator[threading.Event]:
     """Take note of SIGINT, and do nothing else.
 
     Outside the main thread, which no signal reaches, nothing is changed.

@@ -39,7 +39,7 @@ class Srids:
         """Refuse functions of geometries in two CRS.
 
         Args:
-            statement: The plan's, for the place; None where nobody has its text.
+            statement: The plan's, for the place in the whole text; None to tell the place in what Spark was given.
 
         Raises:
             SqlCrsError: There is one.
