@@ -13,8 +13,8 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import CrsUnknownError, SqlCrsError
 from jeospark.sql.crs import UNKNOWN, srid_of
+from jeospark.sql.plans import below, geometries, is_geometry, of_sedona
 from jeospark.sql.problems import at_place
-from jeospark.sql.spatial import below, geometries, is_geometry, of_sedona
 from jeospark.sql.statements import Statement
 from jeospark.sql.tree import class_of, sequence
 from jeospark.vector.helpers_geometry import code_of

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from jeospark.errors import ArgumentError
 from jeospark.vector.helpers_geometry import check_columns, check_same, column, free_names, geometry_column, srid_of, st
+from jeospark.vector.lookup import looked_up, worth_it
 from jeospark.vector.measure import Size, by_footers, measure
 
 Predicate = Literal["intersects", "within", "covered_by", "contains", "covers", "touches", "crosses", "overlaps"]
@@ -124,11 +125,30 @@ def join(
     choice = explain_join(left, right, broadcast=broadcast)
     check_columns(right, keep or (), "right")
     wanted = [name for name in (right.columns if keep is None else keep) if name != other]
-    wanted += [other] if keep_geometry else []
-    names = free_names(wanted, left.columns)
+    names = free_names([*wanted, *([other] if keep_geometry else [])], left.columns)
     # The name of the geometry is one that no side has, so that the condition cannot mean another column.
     place = "__right_geometry"
     second = right.select(column(other).alias(place), *(column(name).alias(names[name]) for name in wanted))
-    first, second = choice.hinted(left, second)
-    condition = st(PREDICATES[predicate], column(one), column(place))
-    return first.join(second, condition).drop(place)
+    pairs = _pairs((left, second), (one, place), predicate, choice)
+    return (pairs.withColumn(names[other], F.col(place)) if keep_geometry else pairs).drop(place)
+
+
+def _pairs(
+    sides: tuple[DataFrame, DataFrame], places: tuple[str, str], predicate: Predicate, choice: JoinChoice
+) -> DataFrame:
+    """All columns of both sides, a row a pair."""
+    one, other = places
+    left, right = choice.hinted(*sides)
+    at = 0 if choice.broadcast == "left" else 1
+    names = [name for side in sides for name in side.columns]
+    unique = len({name.lower() for name in names}) == len(names)
+    if choice.broadcast is None or not unique or not worth_it(sides[at]):
+        return left.join(right, st(PREDICATES[predicate], column(one), column(other)))
+    there = sides[at].where(column(places[at]).isNotNull())
+    found = looked_up(there, there.columns.index(places[at]))
+    rows = F.broadcast(found.rows)
+    if at == 0:
+        pairs = rows.join(right, st(PREDICATES[predicate], found.geometry, column(other)))
+    else:
+        pairs = left.join(rows, st(PREDICATES[predicate], column(one), found.geometry))
+    return pairs.select(*(found.geometry.alias(name) if name == places[at] else column(name) for name in names))

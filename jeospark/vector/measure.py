@@ -51,9 +51,14 @@ def measure(frame: DataFrame) -> Size:
     return told if told is not None and told.small else counted(frame, told)
 
 
-def by_footers(frame: DataFrame) -> Size | None:
-    """What footers of Parquet files say; None for what is not made of such files alone."""
-    if not _reads_only(frame):
+def by_footers(frame: DataFrame, through: frozenset[str] = _NARROW) -> Size | None:
+    """What footers of Parquet files say; None for what is not made of such files alone.
+
+    Args:
+        frame: What to measure.
+        through: Kinds of plans that may lie over the files.
+    """
+    if not _reads_only(frame, through):
         return None
     rows = size = 0
     for href in frame.inputFiles():
@@ -84,13 +89,13 @@ def counted(frame: DataFrame, bound: Size | None = None) -> Size:
     return Size(SMALL_ROWS, bound.bytes if bound else row["bytes"], "counting stopped")
 
 
-def _reads_only(frame: DataFrame) -> bool:
+def _reads_only(frame: DataFrame, through: frozenset[str]) -> bool:
     """True where the plan is one relation of files, narrowed at most."""
     java: Any = getattr(frame, "_jdf", None)
     if java is None:
         # A DataFrame of Spark Connect does not show its plan.
         return False
     plan = java.queryExecution().optimizedPlan()
-    while plan.nodeName() in _NARROW:
+    while plan.nodeName() in through:
         plan = plan.children().apply(0)
     return bool(plan.nodeName().startswith("LogicalRelation")) and bool(frame.inputFiles())

@@ -8,7 +8,7 @@ import shapely
 
 from jeospark.sql.query import ask
 from jeospark.sql.spatial import with_index
-from jeospark.vector import measure
+from jeospark.vector import lookup, measure
 
 pytestmark = pytest.mark.spark
 
@@ -22,10 +22,11 @@ COUNTS = [("a", 2 * INSIDE["a"]), ("b", INSIDE["b"]), ("empty", 0), ("far", 0), 
 WITHIN = "ST_Within(ST_GeomFromWKB(points.g), ST_GeomFromWKB(zones.g))"
 
 
-@pytest.fixture
-def layers(db, tmp_path, monkeypatch):
-    """More points than count as small, fewer zones."""
+@pytest.fixture(params=["carried", "looked up"])
+def layers(request, db, tmp_path, monkeypatch):
+    """More points than count as small, fewer zones, whose geometries count as short, or as long."""
     monkeypatch.setattr(measure, "SMALL_ROWS", 100)
+    monkeypatch.setattr(lookup, "LONG_ROW", 1_000_000 if request.param == "carried" else 0)
     wkb = {"points": shapely.to_wkb(POINTS), "zones": shapely.to_wkb(np.array(ZONES))}
     names = {"points": np.arange(len(POINTS)), "zones": NAMES}
     for name, shapes in wkb.items():
@@ -103,3 +104,38 @@ def test_inner_joins_with_nulls(layers, hint, text, condition):
 def test_bare_columns_of_inner_joins_are_left_to_spark(layers):
     frame = layers.sql("SELECT 1 FROM items a JOIN items b ON ST_Intersects(a.geometry, b.geometry)")
     assert with_index(frame) is frame
+
+
+LONG = [*shapely.buffer(ZONES[:2], 0.9, quad_segs=99), None]
+
+
+def pairs_of_long(shapes, *, outer):
+    """Names of zones, how many points of the diagonal are inside, and the sum of as many areas."""
+    points = shapely.points(np.repeat(np.arange(5000), 2).reshape(-1, 2))
+    met = [int(shapely.intersects(points, shape).sum()) if shape else 0 for shape in shapes]
+    alone = int((~np.any([shapely.intersects(points, shape) for shape in shapes if shape], axis=0)).sum())
+    areas = [count * zone.area for count, zone in zip(met, LONG[:2], strict=False)]
+    nameless = met[2] + (alone if outer else 0)
+    return [*([(None, nameless, None)] if nameless else []), ("a", met[0], areas[0]), ("b", met[1], areas[1])]
+
+
+@pytest.mark.parametrize("hint", ["", "/*+ BROADCAST(z) */"])
+@pytest.mark.parametrize(
+    "text",
+    ["p JOIN z ON ST_Intersects(ST_Point(p.n, p.n), {0})", "z, p WHERE ST_Contains({0}, ST_Point(p.n, p.n))",
+     "p LEFT JOIN z ON ST_Intersects({0}, ST_Point(p.n, p.n))"],
+)  # fmt: skip
+@pytest.mark.parametrize("shape", ["z.shape", "ST_GeomFromWKB(z.g)", "coalesce(z.shape, ST_Point(9, 9))"])
+def test_long_geometries_are_no_part_of_the_rows_that_are_joined(db, tmp_path, hint, text, shape):
+    wkb = pa.array([each and shapely.to_wkb(each) for each in LONG], pa.binary())
+    pq.write_table(pa.table({"name": ["a", "b", None], "g": wkb}), tmp_path / "z.parquet")
+    pq.write_table(pa.table({"n": np.arange(5000), "more": ["x"] * 5000}), tmp_path / "p.parquet")
+    zones = db.read.parquet(str(tmp_path / "z.parquet")).selectExpr("name", "g", "ST_GeomFromWKB(g) AS shape")
+    zones.createOrReplaceTempView("z")
+    db.read.parquet(str(tmp_path / "p.parquet")).createOrReplaceTempView("p")
+    query = f"SELECT {hint} z.name, count(*), sum(ST_Area(z.shape)) FROM {text.format(shape)} GROUP BY 1 ORDER BY 1"
+    assert "posexplode" in plan_of(db, query).split("BroadcastIndexJoin")[1]
+    expected = pairs_of_long([*LONG[:2], shapely.Point(9, 9) if "coalesce" in shape else None], outer="LEFT" in text)
+    assert answered(db, query) == [pytest.approx(row) for row in expected]
+    for name in ("z", "p"):
+        db.catalog.dropTempView(name)

@@ -4,7 +4,7 @@ import shapely
 from pyproj import Geod
 
 from jeospark.errors import ArgumentError, LayerCrsError, VectorError
-from jeospark.vector import measure
+from jeospark.vector import lookup, measure
 from jeospark.vector.grids import eea, eea_bounds, h3, quadkey
 from jeospark.vector.helpers import buffer_metres, clip, dissolve, join, nearest, summary_by_zone, transform, within
 from jeospark.vector.helpers_geometry import geometries_of, srid_of, to_wkb
@@ -94,6 +94,28 @@ def test_every_way_to_join_gives_the_same(points, zones, rows):
     wanted = [(1, "a"), (2, "b"), (3, "a"), (3, "b")]
     for side in ("left", "right", "none", "auto"):
         assert rows(join(points, zones, broadcast=side), "n", "zone") == wanted, side
+
+
+@pytest.mark.parametrize("side", ["left", "right", "auto"])
+def test_long_geometries_of_a_small_side_are_looked_up(spark, points, zones, rows, tmp_path, monkeypatch, side):
+    monkeypatch.setattr(lookup, "LONG_ROW", 0)
+    held = zones.selectExpr("zone", "name", "ST_AsEWKB(geometry) AS g", "name AS `a.b`")
+    held.write.parquet(str(tmp_path / "zones"))
+    read = spark.read.parquet(str(tmp_path / "zones")).selectExpr(
+        "zone", "ST_GeomFromWKB(g) AS geometry", "name", "`a.b`"
+    )
+    wanted = [(1, "A"), (2, "B"), (3, "A"), (3, "B")]
+    if side == "left":
+        found = join(read, points, keep=["n"], broadcast="left")
+        assert found.columns == ["zone", "geometry", "name", "a.b", "n"]
+    else:
+        found = join(points, read, keep_geometry=True, broadcast=side)
+        assert found.columns == ["n", "name", "v", "geometry", "zone", "right_name", "a.b", "right_geometry"]
+    assert "posexplode" in found._jdf.queryExecution().executedPlan().toString()
+    assert rows(found, "n", "`a.b`") == wanted
+    place = "geometry" if side == "left" else "right_geometry"
+    areas = found.selectExpr(f"ST_Area({place}) AS area", f"ST_SRID({place}) AS srid").collect()
+    assert [tuple(row) for row in areas] == [(1.0, 4326)] * 4
 
 
 def test_layers_of_two_crs_are_refused_by_name_and_transformed_on_request(points, zones, layer, rows):
