@@ -4,9 +4,10 @@ import os
 import re
 import subprocess
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import MappingProxyType
 
 from bench_jeospark import ROOT, Engine, Reply
 from bench_result import Result, compared
@@ -24,8 +25,8 @@ from jeospark.submit.profile import read_properties
 HERE, ONE, TWO = "local[2]", "one executor", "two executors"
 ROUNDS = 3
 """How often each session is started anew: idle ones beside it would take from its cores."""
-WARM = 3
-"""Jobs after the first that do not count yet: the JVM interprets what it has not run often."""
+WARM = 6
+"""Jobs after the first that do not count yet: the JVM interprets what it has not run often, and compiles it then."""
 PORT = 18420
 """First one of the cluster's, apart from those that a user has started."""
 
@@ -79,7 +80,7 @@ def bench_yarn(folder: Path, repeat: int) -> Iterator[Result]:
 def against_local(work: Work, archive: str, repeat: int) -> Iterator[Result]:
     """The composite benchmark, whose two units an executor take a second and a half."""
     request = work.request(tile=work.tile)
-    work.run_bare()
+    bare = [[work.run_bare(processes) for _ in range(ROUNDS)] for processes in (1, 2)]
     one, two = (properties(work, archive, executors) for executors in (1, 2))
     kinds = {HERE: (2, {}, sys.executable), ONE: (1, one, PYTHON), TWO: (2, two, PYTHON)}
     replies: dict[str, list[Reply]] = {name: [] for name in kinds}
@@ -93,7 +94,7 @@ def against_local(work: Work, archive: str, repeat: int) -> Iterator[Result]:
                     engine.run(request)
                 replies[name] += [engine.run(request) for _ in range(repeat)]
     check_equal(tifs(work.folder / "bare"), tifs(work.folder / "jeospark"))
-    yield scaling("yarn", replies[ONE], replies[TWO])
+    yield scaling("yarn", replies[ONE], replies[TWO], {"bare script alike": compared(*bare) / 2})
     seconds = {name: [reply.seconds for reply in replies[name]] for name in (HERE, TWO)}
     yield Result(
         name="yarn-overhead", what="two executors on YARN / local mode on two cores, warm",
@@ -117,7 +118,9 @@ def of_a_tile(work: Work, archive: str, repeat: int) -> Iterator[Result]:
     yield scaling("yarn-tile", *replies)
 
 
-def scaling(name: str, alone: Sequence[Reply], both: Sequence[Reply]) -> Result:
+def scaling(
+    name: str, alone: Sequence[Reply], both: Sequence[Reply], also: Mapping[str, float] = MappingProxyType({})
+) -> Result:
     """What two executors give of twice the speed of one."""
     seconds = {ONE: [reply.seconds for reply in alone], TWO: [reply.seconds for reply in both]}
     return Result(
@@ -126,5 +129,6 @@ def scaling(name: str, alone: Sequence[Reply], both: Sequence[Reply]) -> Result:
         also={
             "units alone": compared([each.units for each in alone], [each.units for each in both]) / 2,
             "work lost": compared([each.busy for each in both], [each.busy for each in alone]) - 1,
+            **also,
         },
     )  # fmt: skip

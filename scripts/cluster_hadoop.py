@@ -74,7 +74,10 @@ def _layout(port: int) -> dict[str, dict[str, str]]:
 
 def _role(folder: Path, name: str, addresses: Mapping[str, str]) -> Role:
     kind = name.rstrip("12")
-    options = (f"-Xmx{HEAPS_MB[kind]}m", "-XX:+UseSerialGC", "-Djava.net.preferIPv4Stack=true", mark(folder, name))
+    options = (
+        f"-Xmx{HEAPS_MB[kind]}m", "-XX:+UseSerialGC", "-XX:TieredStopAtLevel=1", "-Djava.net.preferIPv4Stack=true",
+        mark(folder, name),
+    )  # fmt: skip
     return Role(name=name, command=(*_java(folder, name, *options), MAINS[kind]), addresses=addresses)
 
 
@@ -147,7 +150,7 @@ def _sites(folder: Path, layout: Mapping[str, Mapping[str, str]]) -> dict[str, d
             # A container over its memory is ended by name; addresses that are only reserved do not count.
             "yarn.nodemanager.pmem-check-enabled": "true",
             "yarn.nodemanager.vmem-check-enabled": "false",
-            "yarn.nodemanager.container-monitor.interval-ms": 500,
+            "yarn.nodemanager.container-monitor.interval-ms": 1000,
             "yarn.nodemanager.resource.memory.enforced": "false",
             "yarn.nodemanager.disk-health-checker.max-disk-utilization-per-disk-percentage": 99.5,
             # Logs of what ended stay for a look at them.
@@ -155,6 +158,8 @@ def _sites(folder: Path, layout: Mapping[str, Mapping[str, str]]) -> dict[str, d
         },
         "capacity-scheduler": {
             "yarn.scheduler.capacity.maximum-am-resource-percent": 0.6,
+            # Every 5 ms takes 2 % of a core.
+            "yarn.scheduler.capacity.schedule-asynchronously.scheduling-interval-ms": 100,
             "yarn.scheduler.capacity.resource-calculator": (
                 "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"
             ),
