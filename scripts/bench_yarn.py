@@ -94,7 +94,7 @@ def against_local(work: Work, archive: str, repeat: int) -> Iterator[Result]:
                     engine.run(request)
                 replies[name] += [engine.run(request) for _ in range(repeat)]
     check_equal(tifs(work.folder / "bare"), tifs(work.folder / "jeospark"))
-    yield scaling("yarn", replies[ONE], replies[TWO], {"bare script alike": compared(*bare) / 2})
+    yield scaling("yarn", replies[ONE], replies[TWO], also={"bare script alike": compared(*bare) / 2})
     seconds = {name: [reply.seconds for reply in replies[name]] for name in (HERE, TWO)}
     yield Result(
         name="yarn-overhead", what="two executors on YARN / local mode on two cores, warm",
@@ -119,7 +119,7 @@ def of_a_tile(work: Work, archive: str, repeat: int) -> Iterator[Result]:
 
 
 def scaling(
-    name: str, alone: Sequence[Reply], both: Sequence[Reply], also: Mapping[str, float] = MappingProxyType({})
+    name: str, alone: Sequence[Reply], both: Sequence[Reply], *, also: Mapping[str, float] = MappingProxyType({})
 ) -> Result:
     """What two executors give of twice the speed of one."""
     seconds = {ONE: [reply.seconds for reply in alone], TWO: [reply.seconds for reply in both]}

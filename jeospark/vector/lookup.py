@@ -16,6 +16,8 @@ PLACE = "__place"
 """Column that numbers the rows."""
 FEW_ROWS = 20_000
 """Rows up to which a side is sorted and held as one value."""
+FEW_BYTES = 12 << 20
+"""Bytes of them up to which they are: each task's closure takes them along, and a driver of 1 GB fails at 29 MB."""
 LONG_ROW = 256
 """Bytes, the mean of a side's rows, from which they are worth it; a point takes 30."""
 
@@ -35,7 +37,8 @@ class LookedUp:
 
 def long_rows(size: Size) -> bool:
     """True for few rows, long ones."""
-    return size.small and size.rows <= FEW_ROWS and size.bytes >= LONG_ROW * size.rows
+    few = 0 < size.rows <= FEW_ROWS and size.bytes <= FEW_BYTES
+    return few and size.small and size.bytes >= LONG_ROW * size.rows
 
 
 def worth_it(side: DataFrame) -> bool:
