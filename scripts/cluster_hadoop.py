@@ -158,7 +158,7 @@ def _sites(folder: Path, layout: Mapping[str, Mapping[str, str]]) -> dict[str, d
         },
         "capacity-scheduler": {
             "yarn.scheduler.capacity.maximum-am-resource-percent": 0.6,
-            # Every 5 ms takes 2 % of a core.
+            # Every 5 ms takes 1 % of a core.
             "yarn.scheduler.capacity.schedule-asynchronously.scheduling-interval-ms": 100,
             "yarn.scheduler.capacity.resource-calculator": (
                 "org.apache.hadoop.yarn.util.resource.DominantResourceCalculator"

@@ -48,12 +48,13 @@ class Lookups(Planner):
     def _worth_it(self, join: Any, at: int) -> bool:
         """True where a side is broadcast, as far as that is told before the query runs, and its geometries are long."""
         side, other = _sides(join)[at], _sides(join)[1 - at]
-        frame = self._measurable(side)
-        if frame is None or class_of(other) == "ResolvedHint" or not worth_it(frame):
-            return False
-        rival = None if class_of(side) == "ResolvedHint" else self._measurable(other)
-        ours, theirs = by_footers(frame), by_footers(rival) if rival else None
-        return ours is None or theirs is None or ours.bytes <= theirs.bytes
+        frame = None if class_of(other) == "ResolvedHint" else self._measurable(side)
+        ours = worth_it(frame) if frame else None
+        if ours is None or class_of(side) == "ResolvedHint":
+            return ours is not None
+        rival = self._measurable(other)
+        theirs = by_footers(rival) if rival else None
+        return theirs is None or ours.bytes <= theirs.bytes
 
     def _measurable(self, side: Any) -> DataFrame | None:
         """A side by itself; None where it is defined elsewhere in the query."""

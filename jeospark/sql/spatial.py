@@ -38,7 +38,7 @@ def with_index(frame: DataFrame) -> DataFrame:
     Args:
         frame: A query that has not run.
     """
-    plan = frame._jdf.queryExecution().analyzed()  # noqa: SLF001
+    plan = Planner.analysed(frame)
     if is_a(frame.sparkSession, plan, f"{_CATALYST}.plans.logical.Command"):
         return frame
     indexed, lookups = _Indexed(frame.sparkSession), Lookups(frame.sparkSession)

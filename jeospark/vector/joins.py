@@ -142,7 +142,7 @@ def _pairs(
     at = 0 if choice.broadcast == "left" else 1
     names = [name for side in sides for name in side.columns]
     unique = len({name.lower() for name in names}) == len(names)
-    if choice.broadcast is None or not unique or not worth_it(sides[at]):
+    if choice.broadcast is None or not unique or worth_it(sides[at]) is None:
         return left.join(right, st(PREDICATES[predicate], column(one), column(other)))
     there = sides[at].where(column(places[at]).isNotNull())
     found = looked_up(there, there.columns.index(places[at]))

@@ -17,7 +17,7 @@ PLACE = "__place"
 FEW_ROWS = 20_000
 """Rows up to which a side is sorted and held as one value."""
 FEW_BYTES = 12 << 20
-"""Bytes of them up to which they are: each task's closure takes them along, and a driver of 1 GB fails at 29 MB."""
+"""Bytes of them up to which they are: each task's closure takes them along, and a driver of 1 GB failed at 29 MB."""
 LONG_ROW = 256
 """Bytes, the mean of a side's rows, from which they are worth it; a point takes 30."""
 
@@ -38,17 +38,25 @@ class LookedUp:
 def long_rows(size: Size) -> bool:
     """True for few rows, long ones."""
     few = 0 < size.rows <= FEW_ROWS and size.bytes <= FEW_BYTES
-    return few and size.small and size.bytes >= LONG_ROW * size.rows
+    return few and size.bytes >= LONG_ROW * size.rows
 
 
-def worth_it(side: DataFrame) -> bool:
-    """True for few rows, long ones, of files alone, so that they are the same however often they are read.
+def worth_it(side: DataFrame) -> Size | None:
+    """The size of few rows, long ones, of files alone, so that they are the same however often they are read.
 
     Args:
         side: The side that is broadcast.
+
+    Returns:
+        None for any other side.
     """
     size = by_footers(side, _SAME)
-    return size is not None and long_rows(size)
+    return size if size is not None and long_rows(size) and _steady(side) else None
+
+
+def _steady(side: DataFrame) -> bool:
+    """True where no row depends on chance."""
+    return bool(side._jdf.queryExecution().analyzed().deterministic())  # noqa: SLF001
 
 
 def looked_up(side: DataFrame, at: int) -> LookedUp:

@@ -8,6 +8,7 @@ import shapely
 
 from jeospark.sql.query import ask
 from jeospark.sql.spatial import with_index
+from jeospark.sql.srids import srids_of
 from jeospark.vector import lookup, measure
 
 pytestmark = pytest.mark.spark
@@ -23,10 +24,15 @@ WITHIN = "ST_Within(ST_GeomFromWKB(points.g), ST_GeomFromWKB(zones.g))"
 
 
 @pytest.fixture(params=["carried", "looked up"])
-def layers(request, db, tmp_path, monkeypatch):
-    """More points than count as small, fewer zones, whose geometries count as short, or as long."""
-    monkeypatch.setattr(measure, "SMALL_ROWS", 100)
+def either(request, monkeypatch):
+    """Geometries count as short, or as long."""
     monkeypatch.setattr(lookup, "LONG_ROW", 1_000_000 if request.param == "carried" else 0)
+
+
+@pytest.fixture
+def layers(db, tmp_path, monkeypatch):
+    """More points than count as small, fewer zones."""
+    monkeypatch.setattr(measure, "SMALL_ROWS", 100)
     wkb = {"points": shapely.to_wkb(POINTS), "zones": shapely.to_wkb(np.array(ZONES))}
     names = {"points": np.arange(len(POINTS)), "zones": NAMES}
     for name, shapes in wkb.items():
@@ -61,12 +67,14 @@ def test_filter_of_a_layer_by_one_of_its_own(layers):
     assert answered(layers, text) == [("a",), ("a",), ("b",)]
 
 
+@pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("sides", ["zones LEFT JOIN points", "points RIGHT JOIN zones"])
 def test_zones_that_are_kept_whether_points_are_inside_or_not(layers, sides):
     text = f"SELECT zones.name, count(points.name) FROM {sides} ON {WITHIN} GROUP BY zones.name ORDER BY 1"
     assert answered(layers, text) == COUNTS
 
 
+@pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("sides", ["points LEFT JOIN zones", "zones RIGHT JOIN points"])
 def test_points_that_are_kept_whether_they_are_inside_or_not(layers, sides):
     text = f"SELECT count(*), count(zones.name) FROM {sides} ON {WITHIN}"
@@ -89,6 +97,7 @@ def test_other_plans_stay(layers, text):
     assert with_index(frame) is frame
 
 
+@pytest.mark.usefixtures("either")
 @pytest.mark.parametrize("hint", ["", "/*+ BROADCAST(p) */", "/*+ BROADCAST(z) */"])
 @pytest.mark.parametrize("text", ["points p JOIN zones z ON {0}", "points p, zones z WHERE {0}"])
 @pytest.mark.parametrize(
@@ -139,3 +148,23 @@ def test_long_geometries_are_no_part_of_the_rows_that_are_joined(db, tmp_path, h
     assert answered(db, query) == [pytest.approx(row) for row in expected]
     for name in ("z", "p"):
         db.catalog.dropTempView(name)
+
+
+def test_rows_that_depend_on_chance_are_not_looked_up(db, tmp_path, monkeypatch):
+    monkeypatch.setattr(lookup, "LONG_ROW", 0)
+    pq.write_table(pa.table({"g": shapely.to_wkb([ZONES[0]] * 9)}), tmp_path / "z.parquet")
+    zones = db.read.parquet(str(tmp_path / "z.parquet"))
+    assert lookup.worth_it(zones).rows == 9
+    assert lookup.worth_it(zones.where("rand() < 0.5")) is None
+    assert lookup.worth_it(zones.limit(5)) is None
+
+
+def test_the_crs_of_what_is_looked_up_is_known(db, tmp_path, monkeypatch):
+    monkeypatch.setattr(lookup, "LONG_ROW", 0)
+    pq.write_table(pa.table({"g": shapely.to_wkb(ZONES[:2])}), tmp_path / "z.parquet")
+    zones = db.read.parquet(str(tmp_path / "z.parquet"))
+    zones.selectExpr("ST_SetSRID(ST_GeomFromWKB(g), 4326) AS shape").createOrReplaceTempView("z")
+    pairs = db.sql("SELECT z.shape FROM range(9) JOIN z ON ST_Covers(z.shape, ST_SetSRID(ST_Point(id, id), 4326))")
+    assert "posexplode" in pairs._jdf.queryExecution().executedPlan().toString()
+    assert srids_of(pairs).columns() == [4326]
+    db.catalog.dropTempView("z")
