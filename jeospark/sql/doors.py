@@ -1,14 +1,19 @@
-"""Spark's own doors to SQL, made to refuse geometries of two CRS as `ask` does."""
+"""Spark's own doors to SQL, made to refuse geometries of two CRS and to plan joins by place as `ask` does."""
 
+import threading
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
 
 from py4j.protocol import Py4JJavaError
+from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import SqlCrsError
+from jeospark.sql import commands
+from jeospark.sql.plans import Planner
 from jeospark.sql.spatial import with_index
-from jeospark.sql.srids import Srids, check_written, srids_of
+from jeospark.sql.srids import Srids, srids_of
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaGateway
@@ -23,15 +28,13 @@ class SqlSession(SparkSession):
         Raises:
             SqlCrsError: A function has geometries in two CRS, as far as the query tells.
         """
-        if not (args or kwargs):
-            check_written(self, sqlQuery)
-        frame = super().sql(sqlQuery, args, **kwargs)
+        frame = super().sql(sqlQuery, args, **kwargs) if args or kwargs else commands.run(self, sqlQuery)
         srids_of(frame).check()
         return with_index(frame)
 
 
-def check_new_sessions(spark: SparkSession) -> None:
-    """Make all sessions that clients open from now on refuse geometries of two CRS.
+def plan_new_sessions(spark: SparkSession) -> None:
+    """Make all sessions that clients open from now on refuse geometries of two CRS, and plan joins by place.
 
     Args:
         spark: The session of a server; itself it stays as it is.
@@ -39,7 +42,10 @@ def check_new_sessions(spark: SparkSession) -> None:
     gateway = cast("JavaGateway", spark.sparkContext._gateway)  # noqa: SLF001
     ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
     gateway.callback_server_parameters.propagate_java_exceptions = True
-    spark._jsparkSession.extensions().injectCheckRule(_Rules(gateway.jvm))  # noqa: SLF001
+    extensions = spark._jsparkSession.extensions()  # noqa: SLF001
+    extensions.injectCheckRule(_Rules(gateway.jvm))
+    # Rules that change plans are classes, which Python cannot make; parsers are an interface.
+    extensions.injectParser(_Parsers(spark))
 
 
 class _Rules:
@@ -71,3 +77,60 @@ class _Rule:
             # What Python raises would reach clients as a page of traceback.
             text = "\n".join((f"{type(error).__name__}: {error}", *error.__notes__))
             raise Py4JJavaError(text, self._jvm.java.lang.IllegalArgumentException(text)) from None
+
+
+class _Parsers:
+    """Makes the parser of a session."""
+
+    class Java:
+        implements = ("scala.Function2",)
+
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+
+    def apply(self, session: Any, parser: Any) -> "_Parser":
+        return _Parser(SparkSession(self._spark.sparkContext, session), parser)
+
+
+class _Parser:
+    """Spark's parser, that gives statements with their joins planned by place."""
+
+    class Java:
+        implements = ("org.apache.spark.sql.catalyst.parser.ParserInterface",)
+
+    _busy = threading.local()
+
+    def __init__(self, spark: SparkSession, parser: Any) -> None:
+        self._spark = spark
+        self._parser = parser
+
+    def __getattr__(self, name: str) -> Callable[[str], Any]:
+        """What it has no own way for, Spark's parser does."""
+        method = getattr(self._parser, name)
+
+        def parse(text: str) -> Any:
+            try:
+                return method(text)
+            except CapturedException as error:
+                raise Py4JJavaError(str(error), error._origin) from None  # noqa: SLF001
+
+        return parse
+
+    def parsePlan(self, text: str) -> Any:  # noqa: N802 - Spark's name
+        parsed = self.__getattr__("parsePlan")(text)
+        if getattr(self._busy, "now", False):
+            # A statement within one that is being planned: Spark may ask for its text only.
+            return parsed
+        self._busy.now = True
+        try:
+            return self._planned(parsed)
+        except (CapturedException, Py4JJavaError, SqlCrsError):
+            # Spark meets the same error, and words it as it does.
+            return parsed
+        finally:
+            self._busy.now = False
+
+    def _planned(self, parsed: Any) -> Any:
+        made = commands.with_planned_query(self._spark, parsed)
+        query = commands.query_of(self._spark, parsed) if made is parsed else None
+        return made if query is None else Planner.analysed(with_index(query))

@@ -13,7 +13,7 @@ from urllib.parse import unquote, urlsplit
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import ForbiddenError
-from jeospark.sql.tree import PLAN, class_of, held, is_a, leaves, nodes, sequence
+from jeospark.sql.tree import COMMAND, PLAN, class_of, held, is_a, leaves, nodes, sequence
 from jeospark.storage.roots import VARIABLE, Roots
 
 QUERIES = frozenset(
@@ -52,8 +52,6 @@ PYTHON = frozenset({"PythonTable"})
 FILE_OPTIONS = ("path", "url")
 """Words in the names of a relation's options that name further files."""
 GLOB = frozenset("*?[{")
-_LOGICAL = "org.apache.spark.sql.catalyst.plans.logical"
-COMMAND = f"{_LOGICAL}.Command"
 _DATASOURCES = "org.apache.spark.sql.execution.datasources"
 
 

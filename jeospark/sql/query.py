@@ -7,6 +7,7 @@ from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import SqlError
 from jeospark.settings import Settings
+from jeospark.sql import commands
 from jeospark.sql.answer import Answer, answer_of, unique
 from jeospark.sql.collect import collect
 from jeospark.sql.guard import check_analysed, check_parsed
@@ -15,7 +16,7 @@ from jeospark.sql.problems import told
 from jeospark.sql.readable import exported, is_geometry
 from jeospark.sql.session import session
 from jeospark.sql.spatial import with_index
-from jeospark.sql.srids import check_written, srids_of
+from jeospark.sql.srids import srids_of
 from jeospark.sql.statements import Statement, split
 from jeospark.storage.roots import Roots
 
@@ -66,9 +67,7 @@ def run(spark: SparkSession, text: str, *, limits: Limits, head: int | None = No
 
 def _answer(spark: SparkSession, statement: Statement, roots: Roots, limits: Limits, head: int | None) -> Answer:
     check_parsed(spark, statement.text, roots)
-    check_written(spark, statement.text, statement)
-    # Not the session's own, which would look without the rest of the text.
-    frame = SparkSession.sql(spark, statement.text)
+    frame = commands.run(spark, statement.text, statement)
     check_analysed(frame, roots)
     srids = srids_of(frame)
     srids.check(statement)

@@ -19,7 +19,7 @@ from pyspark.sql import SparkSession
 from jeospark.engine.jars import class_path
 from jeospark.errors import ForbiddenError, JeosparkError
 from jeospark.settings import Settings
-from jeospark.sql.doors import check_new_sessions
+from jeospark.sql.doors import plan_new_sessions
 from jeospark.sql.problems import names_of
 from jeospark.sql.registry import register_extras, tables
 from jeospark.sql.relation import server_statements
@@ -78,7 +78,7 @@ def start(kind: str, port: int, catalog: str, config: Mapping[str, str]) -> Spar
     spark = sedona_session(f"jeospark sql {kind}", {**server_config(kind, port), **config})
     register_extras(spark, catalog)
     make_builtin(spark)
-    check_new_sessions(spark)
+    plan_new_sessions(spark)
     for statement in server_statements(found):
         spark.sql(statement)
     if kind == "thrift":

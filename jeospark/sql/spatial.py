@@ -13,7 +13,7 @@ from pyspark.sql import functions as F
 
 from jeospark.sql.lookups import Lookups
 from jeospark.sql.plans import Planner, below, conjuncts, geometries, is_geometry, of_sedona, spatial
-from jeospark.sql.tree import class_of, is_a, leaves, sequence
+from jeospark.sql.tree import COMMAND, class_of, is_a, leaves, sequence
 from jeospark.vector.helpers_geometry import st
 from jeospark.vector.lookup import long_rows
 from jeospark.vector.measure import measure
@@ -21,7 +21,6 @@ from jeospark.vector.measure import measure
 ROW = "__row"
 """Column that numbers the rows of a small side."""
 
-_CATALYST = "org.apache.spark.sql.catalyst"
 _LOOKED_UP = frozenset({"Get"})
 """What is planned already, by itself or as part of a view, looks up a value of a subquery."""
 _COMPARISONS = frozenset({"LessThan", "LessThanOrEqual", "GreaterThan", "GreaterThanOrEqual"})
@@ -39,7 +38,7 @@ def with_index(frame: DataFrame) -> DataFrame:
         frame: A query that has not run.
     """
     plan = Planner.analysed(frame)
-    if is_a(frame.sparkSession, plan, f"{_CATALYST}.plans.logical.Command"):
+    if is_a(frame.sparkSession, plan, COMMAND):
         return frame
     indexed, lookups = _Indexed(frame.sparkSession), Lookups(frame.sparkSession)
     planned = lookups.plan(indexed.plan(plan))

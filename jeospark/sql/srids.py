@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from functools import cached_property
 from typing import Any
 
-from pyspark.sql import DataFrame, SparkSession
+from pyspark.sql import DataFrame
 
 from jeospark.errors import CrsUnknownError, SqlCrsError
 from jeospark.sql.crs import UNKNOWN, srid_of
@@ -21,8 +21,6 @@ from jeospark.vector.helpers_geometry import code_of
 
 _STATED = frozenset({"ST_SetSRID", "ST_GeomFromText", "ST_GeomFromWKT", "ST_GeometryFromText"})
 """Functions whose last argument is an SRID."""
-_WRITERS = frozenset({"CreateTableAsSelect", "ReplaceTableAsSelect", "InsertIntoStatement"})
-"""Commands as they are parsed."""
 _FUNCTION = re.compile(r"\bst_\w+(?=\()")
 _OF_TABLES = frozenset({"st_setsrid", "st_geomfromwkb"})
 """Functions that tables are made of; what calls no other needs no look inside."""
@@ -125,24 +123,6 @@ def _target(transform: Any) -> int:
 def srids_of(frame: DataFrame) -> Srids:
     """The SRIDs in a query."""
     return Srids(frame._jdf.queryExecution().analyzed())  # noqa: SLF001
-
-
-def check_written(spark: SparkSession, text: str, statement: Statement | None = None) -> None:
-    """Refuse a command that writes what a query gives, before it does: Spark runs commands as soon as it meets them.
-
-    Args:
-        spark: The session.
-        text: One statement; anything but such a command is let be.
-        statement: See `Srids.check`.
-
-    Raises:
-        SqlCrsError: A function of the query has geometries in two CRS.
-    """
-    java = spark._jsparkSession  # noqa: SLF001
-    parsed = java.sessionState().sqlParser().parsePlan(text)
-    if class_of(parsed) in _WRITERS:
-        rows = spark._jvm.org.apache.spark.sql.classic.Dataset.ofRows  # type: ignore[union-attr]  # noqa: SLF001
-        srids_of(DataFrame(rows(java, parsed.query()), spark)).check(statement)
 
 
 def _refused(given: Statement | None, function: Any, one: tuple[Any, int], other: tuple[Any, int]) -> SqlCrsError:

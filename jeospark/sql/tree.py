@@ -7,6 +7,7 @@ from py4j.java_gateway import is_instance_of
 from pyspark.sql import SparkSession
 
 PLAN = "org.apache.spark.sql.catalyst.plans.QueryPlan"
+COMMAND = "org.apache.spark.sql.catalyst.plans.logical.Command"
 _PLAN_EXPRESSION = "org.apache.spark.sql.catalyst.expressions.PlanExpression"
 _HOLDERS = {"ExplainCommand": "logicalPlan", "CreateViewCommand": "plan", "DescribeQueryCommand": "plan"}
 """Commands that hold a plan which is not among their children, and its name there."""
@@ -44,6 +45,13 @@ def held(node: Any) -> Any | None:
     """The plan that a command holds; None for what holds none."""
     name = _HOLDERS.get(class_of(node))
     return None if name is None else getattr(node, name)()
+
+
+def branches(plan: Any) -> Iterator[Any]:
+    """A plan and all plans below it, without those inside expressions."""
+    yield plan
+    for child in sequence(plan.children()):
+        yield from branches(child)
 
 
 def leaves(plan: Any) -> Iterator[Any]:

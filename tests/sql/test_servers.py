@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import shapely
 
 from jeospark.settings import Settings
 
@@ -23,13 +24,22 @@ try:
 except Exception as error:
     print(error)
 print(spark.sql("SELECT count(*) AS n, min(ST_SRID(geometry)) AS srid FROM zones").collect())
+for query in sys.argv[2:]:
+    print(*(value for row in spark.sql(query).collect() for value in row))
 """
+NEAR = """SELECT count(*) FROM places a, places b WHERE ST_Distance(ST_Centroid(a.geometry), b.geometry) < 2"""
+OUTER = (
+    "SELECT label, count(id) AS n FROM zones LEFT JOIN places p ON ST_Intersects(zones.geometry, p.geometry) GROUP BY 1"
+)
 
 
 @pytest.fixture
-def server(held):
+def server(held, make_layer, tmp_path):
     """A function that starts a server of a kind and gives its port; they end with the test."""
-    environment = {**os.environ, "JEOSPARK_CATALOG": held.catalog}
+    catalog = shutil.copytree(held.catalog, tmp_path / "catalog")
+    points = [*shapely.points([5e5, 5e5 + 1, 9e5], [5e6, 5e6, 5e6]), None]
+    make_layer(catalog, "places", points, 32633, id=[0, 1, 2, 3])
+    environment = {**os.environ, "JEOSPARK_CATALOG": str(catalog)}
     started = []
 
     def start(kind):
@@ -58,6 +68,9 @@ def test_thrift_answers_beeline(server):
         return subprocess.run(command, capture_output=True, text=True, check=False, stdin=subprocess.DEVNULL)
 
     assert "a,POINT (" in asked(query).stdout
+    assert asked(NEAR).stdout.splitlines()[-1] == "5"
+    assert sorted(asked(OUTER).stdout.splitlines()[-2:]) == ["NULL,0", "a,2"]
+    assert "BroadcastIndexJoin" in asked(f"EXPLAIN {OUTER}").stdout
     refused = asked("SELECT 1 FROM items i, zones z WHERE ST_Within(i.geometry, z.geometry)")
     assert refused.returncode != 0
     assert MIXED in refused.stderr
@@ -66,6 +79,11 @@ def test_thrift_answers_beeline(server):
 def test_connect_answers_pyspark(server):
     pytest.importorskip("grpc")
     port = server("connect")
-    told = subprocess.run([sys.executable, "-c", CLIENT, port], capture_output=True, text=True, check=True).stdout
+    command = [sys.executable, "-c", CLIENT, port, NEAR, OUTER, f"EXPLAIN {OUTER}"]
+    told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     assert MIXED in told
-    assert told.splitlines()[-1] == "[Row(n=2, srid=32633)]"
+    _, rows, near, outer, *plan = told[told.index("[Row") - 1 :].splitlines()
+    assert rows == "[Row(n=2, srid=32633)]"
+    assert near == "5"
+    assert sorted(outer.split()) == ["0", "2", "None", "a"]
+    assert "BroadcastIndexJoin" in "".join(plan)
