@@ -1,10 +1,15 @@
-"""Spark's own doors to SQL, made to refuse geometries of two CRS and to plan joins by place as `ask` does."""
+"""Spark's own doors to SQL, made to refuse geometries of two CRS and to plan joins by place as `ask` does.
 
-import threading
+Spark takes rules and parsers of a session from its extensions; those here are called back from the JVM, in the thread
+that called it.
+"""
+
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, cast
+from weakref import WeakSet
 
 from py4j.protocol import Py4JJavaError
+from pyspark import SparkContext
 from pyspark.errors.exceptions.captured import CapturedException
 from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import DataFrame, SparkSession
@@ -14,9 +19,14 @@ from jeospark.sql import commands
 from jeospark.sql.plans import Planner
 from jeospark.sql.spatial import with_index
 from jeospark.sql.srids import Srids, srids_of
+from jeospark.sql.threads import checking, checks, planning
 
 if TYPE_CHECKING:
     from py4j.java_gateway import JavaGateway
+
+
+_RULES = WeakSet[SparkContext]()
+"""Spark's contexts whose sessions refuse geometries of two CRS."""
 
 
 class SqlSession(SparkSession):
@@ -28,24 +38,38 @@ class SqlSession(SparkSession):
         Raises:
             SqlCrsError: A function has geometries in two CRS, as far as the query tells.
         """
-        frame = super().sql(sqlQuery, args, **kwargs) if args or kwargs else commands.run(self, sqlQuery)
-        srids_of(frame).check()
-        return with_index(frame)
+        with checking(self):
+            frame = super().sql(sqlQuery, args, **kwargs) if args or kwargs else commands.run(self, sqlQuery)
+            srids_of(frame).check()
+            return with_index(frame)
+
+
+def check_frames(spark: SparkSession) -> None:
+    """Make a session refuse geometries of two CRS in what DataFrames' methods make too.
+
+    Spark raises `IllegalArgumentException`, whose text begins with `SqlCrsError`. A session that has analysed a query
+    already stays as it is; those that it makes do not.
+
+    Args:
+        spark: The session.
+    """
+    if spark.sparkContext not in _RULES:
+        _RULES.add(spark.sparkContext)
+        gateway = cast("JavaGateway", spark.sparkContext._gateway)  # noqa: SLF001
+        ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
+        gateway.callback_server_parameters.propagate_java_exceptions = True
+        spark._jsparkSession.extensions().injectCheckRule(_Rules(spark))  # noqa: SLF001
 
 
 def plan_new_sessions(spark: SparkSession) -> None:
     """Make all sessions that clients open from now on refuse geometries of two CRS, and plan joins by place.
 
     Args:
-        spark: The session of a server; itself it stays as it is.
+        spark: The session of a server; itself it plans nothing.
     """
-    gateway = cast("JavaGateway", spark.sparkContext._gateway)  # noqa: SLF001
-    ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
-    gateway.callback_server_parameters.propagate_java_exceptions = True
-    extensions = spark._jsparkSession.extensions()  # noqa: SLF001
-    extensions.injectCheckRule(_Rules(gateway.jvm))
+    check_frames(spark)
     # Rules that change plans are classes, which Python cannot make; parsers are an interface.
-    extensions.injectParser(_Parsers(spark))
+    spark._jsparkSession.extensions().injectParser(_Parsers(spark))  # noqa: SLF001
 
 
 class _Rules:
@@ -54,11 +78,11 @@ class _Rules:
     class Java:
         implements = ("scala.Function1",)
 
-    def __init__(self, jvm: Any) -> None:
-        self._jvm = jvm
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
 
     def apply(self, _session: Any) -> "_Rule":
-        return _Rule(self._jvm)
+        return _Rule(self._spark)
 
 
 class _Rule:
@@ -67,16 +91,22 @@ class _Rule:
     class Java:
         implements = ("scala.Function1",)
 
-    def __init__(self, jvm: Any) -> None:
-        self._jvm = jvm
+    def __init__(self, spark: SparkSession) -> None:
+        self._spark = spark
+        self._jvm = cast("Any", spark._jvm)  # noqa: SLF001
+        # A DataFrame's method adds a node to a plan that was looked at.
+        self._seen = self._jvm.org.apache.spark.sql.catalyst.trees.TreeNodeTag("jeospark")
 
     def apply(self, plan: Any) -> None:
+        if checks(self._spark):
+            return
         try:
-            Srids(plan).check()
+            Srids(plan, self._seen).check()
         except SqlCrsError as error:
             # What Python raises would reach clients as a page of traceback.
-            text = "\n".join((f"{type(error).__name__}: {error}", *error.__notes__))
+            text = "\n".join((f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())))
             raise Py4JJavaError(text, self._jvm.java.lang.IllegalArgumentException(text)) from None
+        plan.setTagValue(self._seen, "checked")
 
 
 class _Parsers:
@@ -98,8 +128,6 @@ class _Parser:
     class Java:
         implements = ("org.apache.spark.sql.catalyst.parser.ParserInterface",)
 
-    _busy = threading.local()
-
     def __init__(self, spark: SparkSession, parser: Any) -> None:
         self._spark = spark
         self._parser = parser
@@ -118,19 +146,15 @@ class _Parser:
 
     def parsePlan(self, text: str) -> Any:  # noqa: N802 - Spark's name
         parsed = self.__getattr__("parsePlan")(text)
-        if getattr(self._busy, "now", False):
+        with planning(self._spark) as within:
             # A statement within one that is being planned: Spark may ask for its text only.
-            return parsed
-        self._busy.now = True
+            return parsed if within else self._planned(parsed)
+
+    def _planned(self, parsed: Any) -> Any:
         try:
-            return self._planned(parsed)
+            made = commands.with_planned_query(self._spark, parsed)
+            query = commands.query_of(self._spark, parsed) if made is parsed else None
+            return made if query is None else Planner.analysed(with_index(query))
         except (CapturedException, Py4JJavaError, SqlCrsError):
             # Spark meets the same error, and words it as it does.
             return parsed
-        finally:
-            self._busy.now = False
-
-    def _planned(self, parsed: Any) -> Any:
-        made = commands.with_planned_query(self._spark, parsed)
-        query = commands.query_of(self._spark, parsed) if made is parsed else None
-        return made if query is None else Planner.analysed(with_index(query))

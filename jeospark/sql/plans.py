@@ -12,7 +12,8 @@ from jeospark.vector.joins import PREDICATES
 INDEXED = frozenset({*PREDICATES.values(), "ST_DWithin"})
 """Predicates that Sedona joins by; each is null where an argument is."""
 
-_FUNCTIONS = "org.apache.spark.sql.sedona_sql.expressions."
+SEDONA = "org.apache.spark.sql.sedona_sql.expressions."
+"""Package of Sedona's functions; what they are in the text of an expression."""
 
 
 class Planner:
@@ -108,7 +109,7 @@ def geometries(expression: Any) -> list[Any]:
 
 def of_sedona(expression: Any) -> bool:
     """True for a call of one of Sedona's functions."""
-    return str(expression.getClass().getName()).startswith(_FUNCTIONS)
+    return str(expression.getClass().getName()).startswith(SEDONA)
 
 
 def conjuncts(condition: Any) -> Iterator[Any]:

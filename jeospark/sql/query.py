@@ -18,6 +18,7 @@ from jeospark.sql.session import session
 from jeospark.sql.spatial import with_index
 from jeospark.sql.srids import srids_of
 from jeospark.sql.statements import Statement, split
+from jeospark.sql.threads import checking
 from jeospark.storage.roots import Roots
 
 
@@ -60,7 +61,7 @@ def run(spark: SparkSession, text: str, *, limits: Limits, head: int | None = No
     roots = Roots.load(Settings.load())
     for statement in statements:
         # The watch goes round all: errors of stopped jobs are the watch's to explain.
-        with told(spark, statement), watched(spark, limits):
+        with told(spark, statement), watched(spark, limits), checking(spark):
             answer = _answer(spark, statement, roots, limits, head)
         yield answer
 

@@ -10,13 +10,14 @@ from functools import cache
 
 from pyspark import SparkContext
 from pyspark.sql import SparkSession
+from sedona.spark.register.geo_registrator import PackageImporter
 
 from jeospark.engine.interrupts import uninterrupted
 from jeospark.engine.jars import JARS, SEDONA, sedona_jars
 from jeospark.engine.session import spark_session
 from jeospark.errors import SedonaError
 from jeospark.settings import Settings
-from jeospark.sql.doors import SqlSession
+from jeospark.sql.doors import SqlSession, check_frames
 from jeospark.sql.guard import settle
 from jeospark.sql.registry import register, tables
 from jeospark.storage.href import hadoop_path
@@ -35,7 +36,8 @@ def session(
 ) -> SqlSession:
     """The running session, or a new one, with Sedona's functions and all tables registered.
 
-    Its `sql` refuses geometries of two CRS in one function, and plans joins by place as `ask` does. Tables are
+    Its `sql` refuses geometries of two CRS in one function, and plans joins by place as `ask` does; methods of
+    DataFrames refuse them too where the session is a new one (`jeospark.sql.doors.check_frames`). Tables are
     temporary views: `collections`, `items`, `assets`, `bands`, `outcomes`, and one for each vector layer. Call it
     again to see what was added to the catalogue since.
 
@@ -63,7 +65,7 @@ def session(
 
 
 def sedona_session(app_name: str, config: Mapping[str, str] | None = None) -> SparkSession:
-    """The running session, or a new one, with Sedona's functions.
+    """The running session, or a new one, with Sedona's functions; one that it starts refuses geometries of two CRS.
 
     Args:
         app_name: What the cluster's pages call it.
@@ -78,8 +80,12 @@ def sedona_session(app_name: str, config: Mapping[str, str] | None = None) -> Sp
     given = dict(config or {})
     spark = spark_session(app_name, given if _has_jvm() else {**sedona_config(), **given})
     with uninterrupted():
+        # First of all: once Spark has analysed something, the session takes no rule any more.
+        check_frames(spark)
         known = knows_sedona(spark)
         _silence(spark)
+        # What Sedona's own functions of Python look for.
+        PackageImporter.import_jvm_lib(spark._jvm)  # noqa: SLF001
     if not known:
         raise SedonaError(
             "the running Spark session was started without Sedona",

@@ -13,6 +13,7 @@ from pyspark.sql import functions as F
 
 from jeospark.sql.lookups import Lookups
 from jeospark.sql.plans import Planner, below, conjuncts, geometries, is_geometry, of_sedona, spatial
+from jeospark.sql.threads import checking
 from jeospark.sql.tree import COMMAND, class_of, is_a, leaves, sequence
 from jeospark.vector.helpers_geometry import st
 from jeospark.vector.lookup import long_rows
@@ -41,8 +42,9 @@ def with_index(frame: DataFrame) -> DataFrame:
     if is_a(frame.sparkSession, plan, COMMAND):
         return frame
     indexed, lookups = _Indexed(frame.sparkSession), Lookups(frame.sparkSession)
-    planned = lookups.plan(indexed.plan(plan))
-    return frame if planned is plan else indexed.frame(planned)
+    with checking(frame.sparkSession):
+        planned = lookups.plan(indexed.plan(plan))
+        return frame if planned is plan else indexed.frame(planned)
 
 
 class _Indexed(Planner):

@@ -13,7 +13,7 @@ from pyspark.sql import DataFrame
 
 from jeospark.errors import CrsUnknownError, SqlCrsError
 from jeospark.sql.crs import UNKNOWN, srid_of
-from jeospark.sql.plans import below, geometries, is_geometry, of_sedona
+from jeospark.sql.plans import SEDONA, below, geometries, is_geometry, of_sedona
 from jeospark.sql.problems import at_place
 from jeospark.sql.statements import Statement
 from jeospark.sql.tree import class_of, sequence
@@ -22,6 +22,8 @@ from jeospark.vector.helpers_geometry import code_of
 _STATED = frozenset({"ST_SetSRID", "ST_GeomFromText", "ST_GeomFromWKT", "ST_GeometryFromText"})
 """Functions whose last argument is an SRID."""
 _FUNCTION = re.compile(r"\bst_\w+(?=\()")
+_SHORTENED = "more fields"
+"""What ends the text of a function of more arguments than Spark shows."""
 _OF_TABLES = frozenset({"st_setsrid", "st_geomfromwkb"})
 """Functions that tables are made of; what calls no other needs no look inside."""
 
@@ -29,9 +31,15 @@ _OF_TABLES = frozenset({"st_setsrid", "st_geomfromwkb"})
 class Srids:
     """SRIDs of the expressions of an analysed plan, as far as its text tells: of SRIDs that are computed, nothing."""
 
-    def __init__(self, plan: Any) -> None:
-        """Look at an analysed plan of the JVM."""
+    def __init__(self, plan: Any, checked: Any = None) -> None:
+        """Look at an analysed plan of the JVM.
+
+        Args:
+            plan: The plan.
+            checked: A tag of Spark's trees; what has it, and all below, is not checked again. None to check all.
+        """
         self._plan = plan
+        self._checked = checked
 
     def check(self, statement: Statement | None = None) -> None:
         """Refuse functions of geometries in two CRS.
@@ -85,23 +93,31 @@ class Srids:
 
     def _functions(self) -> Iterator[Any]:
         """Calls of Sedona's functions that may have two geometries."""
-        for expression in self._expressions():
-            if set(_FUNCTION.findall(str(expression.sql()))) - _OF_TABLES:
-                named = (each for each in below(expression) if of_sedona(each))
-                yield from named
+        for node in self._nodes(self._checked):
+            # One call tells of most nodes that there is nothing to see.
+            told = str(node.expressions())
+            for expression in _computed(node) if any(word in told for word in (SEDONA, _SHORTENED)) else ():
+                if set(_FUNCTION.findall(str(expression.sql()))) - _OF_TABLES:
+                    yield from filter(of_sedona, below(expression))
 
     def _expressions(self) -> Iterator[Any]:
         for node in self._nodes():
-            # Expressions of relations are their columns, of which nothing is made.
-            if not node.children().isEmpty():
-                yield from sequence(node.expressions())
+            yield from _computed(node)
 
-    def _nodes(self) -> Iterator[Any]:
-        waiting = [self._plan, *sequence(self._plan.subqueriesAll())]
+    def _nodes(self, closed: Any = None) -> Iterator[Any]:
+        """All plans, but those with a tag and what is below them."""
+        waiting = [self._plan]
         while waiting:
             node = waiting.pop()
-            yield node
-            waiting.extend(sequence(node.children()))
+            if closed is None or node.getTagValue(closed).isEmpty():
+                yield node
+                waiting.extend([*sequence(node.children()), *sequence(node.subqueries())])
+
+
+def _computed(node: Any) -> Iterator[Any]:
+    """The expressions of a node; those of a relation are its columns, of which nothing is made."""
+    if not node.children().isEmpty():
+        yield from sequence(node.expressions())
 
 
 def _literal(expression: Any) -> Any:

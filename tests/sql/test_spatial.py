@@ -110,6 +110,22 @@ def test_inner_joins_with_nulls(layers, hint, text, condition):
     assert found == [each for each in COUNTS if each[1]]
 
 
+def test_queries_of_commands_are_planned(layers):
+    near = f"SELECT zones.name FROM points, zones WHERE {WITHIN.replace('Within', 'Distance')} <= 0"
+    expected = sum(count for _, count in COUNTS)
+    ask(f"CREATE TABLE near AS {near}", spark=layers)
+    try:
+        layers.sql(f"INSERT INTO near {near}")
+        assert layers.table("near").count() == 2 * expected
+        plan = ask(f"EXPLAIN INSERT INTO near {near}", spark=layers).table[0][0].as_py()
+        assert "InsertIntoHadoopFsRelation" in plan
+        assert layers.table("near").count() == 2 * expected
+    finally:
+        layers.sql("DROP TABLE near")
+    outer = f"SELECT zones.name FROM zones LEFT JOIN points ON {WITHIN}"
+    assert "BroadcastIndexJoin" in ask(f"EXPLAIN {outer}", spark=layers).table[0][0].as_py()
+
+
 def test_bare_columns_of_inner_joins_are_left_to_spark(layers):
     frame = layers.sql("SELECT 1 FROM items a JOIN items b ON ST_Intersects(a.geometry, b.geometry)")
     assert with_index(frame) is frame

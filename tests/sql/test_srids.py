@@ -2,6 +2,9 @@
 
 import pytest
 import shapely
+from pyspark.errors import IllegalArgumentException
+from pyspark.sql import functions
+from sedona.spark.sql.st_predicates import ST_Touches, ST_Within
 
 from jeospark.errors import SqlCrsError
 from jeospark.sql import ask
@@ -54,7 +57,22 @@ def test_the_session_refuses_them_too(db):
     assert db.sql(same, {"label": "a"}).head()[0] == 1
 
 
-@pytest.mark.parametrize("command", ["CREATE TABLE mixed AS ", "INSERT INTO kept "])
+def test_methods_of_dataframes_refuse_them(db):
+    items, zones = db.table("items").alias("i"), db.table("zones").alias("z")
+    places = "ST_Within has geometries in two CRS: i.geometry in EPSG:4326, z.geometry in EPSG:32633"
+    for condition in (functions.expr("ST_Within(i.geometry, z.geometry)"), ST_Within("i.geometry", "z.geometry")):
+        with pytest.raises(IllegalArgumentException, match=f"^SqlCrsError: {places}"):
+            items.join(zones, condition)
+    pairs = items.crossJoin(zones).withColumn("more", functions.lit(1))
+    with pytest.raises(IllegalArgumentException, match="ST_Distance has geometries in two CRS"):
+        pairs.withColumn("d", functions.expr("ST_SetSRID(ST_Point(ST_Distance(i.geometry, z.geometry), 0), 4326)"))
+    with pytest.raises(IllegalArgumentException, match="ST_Touches has geometries in two CRS"):
+        pairs.select(functions.array(*([functions.expr("true")] * 40), ST_Touches("i.geometry", "z.geometry")))
+    same = "ST_Intersects(i.geometry, ST_Transform(z.geometry, 'EPSG:4326'))"
+    assert items.join(zones, functions.expr(same)).withColumn("more", functions.lit(1)).count() == 3
+
+
+@pytest.mark.parametrize("command", ["CREATE TABLE mixed AS ", "INSERT INTO kept ", "EXPLAIN "])
 def test_nothing_is_written_of_them(db, command):
     mixed = "SELECT i.id FROM items i JOIN zones z ON ST_Intersects(i.geometry, z.geometry)"
     ask("CREATE TABLE IF NOT EXISTS kept AS SELECT '' AS id", spark=db)
