@@ -14,8 +14,9 @@ from jeospark.task.zonal_project import lonlat, reprojected
 from jeospark.task.zonal_zones import Geometries, Usable, rejects_of, usable
 from jeospark.tiling.extent import PixelExtent
 from jeospark.tiling.regular import RegularTiling
-from udfs.coverage import FRACTIONAL, cover
-from udfs.rings import FULL, Rings, boxes, first_pixel, lattice
+from udfs.counting import counted
+from udfs.coverage import FRACTIONAL
+from udfs.rings import Rings, boxes, first_pixel, lattice
 
 PLACED = pa.schema(
     [
@@ -39,9 +40,6 @@ NEAR = 1e-2
 OUTSIDE = "the zone meets no pixel of the plan"
 BEYOND = "the zone reaches beyond what the CRS of the pixels can map; cut it to where pixels are first"
 """What is wrong with zones that are nowhere."""
-_STRIP = 1 << 20
-"""Pixels covered at once when a whole zone is counted."""
-
 Pair = tuple[int, str]
 
 
@@ -241,15 +239,15 @@ def _rows(
     pairs = list(shapes)
     zone = np.array([pair[0] for pair in pairs], np.int64)
     pixels, meets = np.zeros(len(given.zones)), np.zeros(len(pairs), np.bool_)
-    counted: set[int] = set()
+    seen: set[int] = set()
     regular = isinstance(ground.grid.tiling, RegularTiling)
     for name in sorted({pair[1] for pair in pairs}):
         here = np.array([at for at, pair in enumerate(pairs) if pair[1] == name])
         rings = rings_of(np.array([shapes[pairs[at]] for at in here], dtype=object), ground.tile(name))
         # On a regular grid the shape is the whole zone, whichever tile it is looked at in.
-        fresh = np.array([not regular or int(zone[at]) not in counted for at in here])
-        counted.update(zone[here].tolist())
-        pixels[zone[here[fresh]]] += _counted(rings.take(np.flatnonzero(fresh)), ground.method)
+        fresh = np.array([not regular or int(zone[at]) not in seen for at in here])
+        seen.update(zone[here].tolist())
+        pixels[zone[here[fresh]]] += counted(rings.take(np.flatnonzero(fresh)), ground.method)
         if name in ground.planned:
             meets[here] = _meets(boxes(rings), box_of(ground.planned[name]))
     kept = np.flatnonzero(meets)
@@ -267,21 +265,3 @@ def _rows(
 
 def _meets(found: NDArray[np.int64], box: NDArray[np.int64]) -> NDArray[np.bool_]:
     return np.asarray((found[:, :2] < box[2:]).all(axis=1) & (found[:, 2:] > box[:2]).all(axis=1))
-
-
-def _counted(rings: Rings, method: int) -> NDArray[np.float64]:
-    """Pixels that zones cover in all, to the last bit what their parts add up to."""
-    totals, found = np.zeros(len(rings)), boxes(rings)
-    large = (found[:, 2] - found[:, 0]) * (found[:, 3] - found[:, 1]) > _STRIP
-    small = np.flatnonzero(~large)
-    if len(small):
-        top, left = found[small, :2].min(axis=0).tolist()
-        bottom, right = found[small, 2:].max(axis=0).tolist()
-        totals[small] = cover(rings.take(small), (top, left), (bottom - top, right - left), method).totals() / FULL
-    for at in np.flatnonzero(large).tolist():
-        top, left, bottom, right = found[at].tolist()
-        one, step = rings.take(np.array([at])), max(_STRIP // (right - left), 1)
-        for row in range(top, bottom, step):
-            shape = (min(step, bottom - row), right - left)
-            totals[at] += cover(one, (row, left), shape, method).totals()[0] / FULL
-    return totals

@@ -4,6 +4,7 @@ import shapely
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from udfs import counting
 from udfs.coverage import ALL_TOUCHED, CENTRE, FRACTIONAL, cover, cover_plain
 from udfs.rings import FULL, boxes, first_pixel, lattice
 
@@ -133,6 +134,21 @@ def test_runs_in_a_wide_zone_are_those_of_its_windows(rings_of):
     for width in (1, 63, 64, 65, 130):
         strips = [dense(rings, corner=(0, left), shape=(200, width))[0] for left in range(0, 200, width)]
         assert np.array_equal(np.concatenate(strips, axis=1)[:, :200], whole)
+
+
+@settings(max_examples=60)
+@given(data=st.data())
+def test_large_zones_count_what_their_parts_add_up_to(some_polygons, rings_of, data):
+    stretched = [shapely.transform(zone, lambda points: points * (50, 3)) for zone in data.draw(some_polygons)]
+    rows, gap = data.draw(st.integers(1, 9)), data.draw(st.integers(0, 20))
+    rings = rings_of(stretched)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(counting, "_WINDOW", 40)
+        patch.setattr(counting, "_ROWS", rows)
+        patch.setattr(counting, "_GAP", gap)
+        for method in (FRACTIONAL, CENTRE, ALL_TOUCHED):
+            whole = cover(rings, (0, 0), (40, 700), method).totals() / FULL
+            assert counting.counted(rings, method).tolist() == whole.tolist()
 
 
 @pytest.mark.parametrize("pixel", [10.0, 0.1, 1 / 3600])
