@@ -13,6 +13,7 @@ from jeospark.grid import Grid
 from jeospark.task.zonal_project import lonlat, reprojected
 from jeospark.task.zonal_zones import Geometries, Usable, rejects_of, usable
 from jeospark.tiling.extent import PixelExtent
+from jeospark.tiling.footprints import LONLAT
 from jeospark.tiling.regular import RegularTiling
 from udfs.counting import counted
 from udfs.coverage import FRACTIONAL
@@ -37,6 +38,8 @@ MARGIN = 1e-3
 """Degrees around zones within which a plan has to reach."""
 NEAR = 1e-2
 """Degrees from a tile within which what is placed by longitude and latitude is looked at in the tile's CRS."""
+_DEGREE = 111_320.0
+"""Metres of one of latitude, and of longitude at the equator."""
 OUTSIDE = "the zone meets no pixel of the plan"
 BEYOND = "the zone reaches beyond what the CRS of the pixels can map; cut it to where pixels are first"
 """What is wrong with zones that are nowhere."""
@@ -177,15 +180,33 @@ def _overlapping(given: Usable, crs: str, ground: Ground) -> tuple[dict[Pair, sh
     pairs = list(zip(known[at].tolist(), names.tolist(), strict=True))
     shapes: dict[Pair, shapely.Geometry] = {}
     beyond: set[int] = set()
+    cut: set[int] = set()
     for target in sorted({ground.tile(name).crs for _, name in pairs}):
         here = [pair for pair in pairs if ground.tile(pair[1]).crs == target]
-        zones = sorted({zone for zone, _ in here})
+        zones = np.unique([zone for zone, _ in here])
         moved = reprojected(given.geometries[zones], crs, target, pixel)
-        beyond.update(np.array(zones)[~_placed(moved)].tolist())
-        there = dict(zip(zones, moved, strict=True))
-        shapes.update({pair: there[pair[0]] for pair in here})
+        wide = np.flatnonzero(~_placed(moved))
+        if len(wide):
+            outlines = [ground.outline(name) for name in sorted({name for _, name in here})]
+            moved[wide] = _parts_near(given.geometries[zones[wide]], crs, outlines, target, pixel)
+            cut.update(zones[wide].tolist())
+        beyond.update(zones[~(_placed(moved) | shapely.is_empty(moved))].tolist())
+        there = dict(zip(zones.tolist(), moved, strict=True))
+        shapes.update({pair: there[pair[0]] for pair in here if not shapely.is_empty(there[pair[0]])})
     # A zone without a place in one of its tiles would lose that part unsaid.
-    return _shared({pair: shape for pair, shape in shapes.items() if pair[0] not in beyond}, ground), frozenset(beyond)
+    shapes = {pair: shape for pair, shape in shapes.items() if pair[0] not in beyond}
+    return _shared(shapes, ground, cut), frozenset(beyond)
+
+
+def _parts_near(
+    geometries: Geometries, crs: str, outlines: list[shapely.Geometry], target: str, pixel: float
+) -> Geometries:
+    """What of zones lies around tiles, in the CRS of these: the whole has no place in it."""
+    degrees = reprojected(geometries, crs, LONLAT, pixel / _DEGREE)
+    around = shapely.bounds(shapely.get_parts(outlines)) + np.array([-NEAR, -NEAR, NEAR, NEAR])
+    found = shapely.intersection(degrees, shapely.union_all(shapely.box(*around.T)))
+    polygons = [None if one is None else _polygons(one) for one in found]
+    return reprojected(np.array(polygons, dtype=object), LONLAT, target, pixel)
 
 
 def _near(shapes: Geometries, outlines: list[shapely.Geometry]) -> NDArray[np.intp]:
@@ -194,15 +215,16 @@ def _near(shapes: Geometries, outlines: list[shapely.Geometry]) -> NDArray[np.in
     return np.unique(met)
 
 
-def _shared(shapes: dict[Pair, shapely.Geometry], ground: Ground) -> dict[Pair, shapely.Geometry]:
-    """Leave each zone to one tile, or cut it."""
+def _shared(shapes: dict[Pair, shapely.Geometry], ground: Ground, cut: set[int]) -> dict[Pair, shapely.Geometry]:
+    """Leave each zone to one tile, or cut it; of those that are cut already, no tile has all."""
     by_zone: dict[int, list[str]] = {}
     for zone, name in shapes:
         by_zone.setdefault(zone, []).append(name)
     shared: dict[Pair, shapely.Geometry] = {}
     for zone, names in by_zone.items():
         order = sorted(names, key=lambda name: (name not in ground.planned, name))
-        whole = next((name for name in order if _holds(ground.tile(name), shapes[zone, name])), None)
+        holding = (name for name in order if _holds(ground.tile(name), shapes[zone, name]))
+        whole = None if zone in cut else next(holding, None)
         if whole is not None:
             shared[zone, whole] = shapes[zone, whole]
             continue
@@ -224,12 +246,20 @@ def _holds(extent: PixelExtent, shape: shapely.Geometry) -> bool:
 
 def _piece(shape: shapely.Geometry, extent: PixelExtent, before: list[PixelExtent]) -> shapely.Geometry:
     """What of a zone lies in a tile, and in none of those near it that come before."""
-    piece = shapely.intersection(shape, shapely.box(*extent.bounds))
+    box = shapely.box(*extent.bounds)
+    # Most tiles of a large zone lie inside: told once for all of a CRS.
+    shapely.prepare(shape)
+    piece = box if shapely.contains_properly(shape, box) else shapely.intersection(shape, box)
     for other in before:
         outline = np.array([shapely.box(*other.bounds)], dtype=object)
         piece = shapely.difference(piece, reprojected(outline, other.crs, extent.crs, abs(extent.transform[0]))[0])
-    polygons = [part for part in shapely.get_parts(piece) if part.geom_type == "Polygon" and part.area > 0]
-    return shapely.MultiPolygon(polygons)
+    return _polygons(piece)
+
+
+def _polygons(shape: shapely.Geometry) -> shapely.MultiPolygon:
+    return shapely.MultiPolygon(
+        [part for part in shapely.get_parts(shape) if part.geom_type == "Polygon" and part.area > 0]
+    )
 
 
 def _rows(

@@ -2,7 +2,7 @@ import numpy as np
 import pyarrow.compute as pc
 import pytest
 import shapely
-from pyproj import Transformer
+from pyproj import Geod, Transformer
 
 from jeospark.grid import BBox, Grid
 from jeospark.task.zonal_place import Ground, lonlat_bounds, place_zones
@@ -114,7 +114,6 @@ def test_zones_without_a_place_are_named(zone_rows):
         # A quarter of the Earth from the middle of a UTM zone nothing has a place: at ends, and between ends.
         ("EPSG:32633:10:100x100:500000,5000000", "r0000c0000", (-180, -90, 180, 90)),
         ("EPSG:32633:10:100x100:500000,5000000", "r0000c0000", (15, -80, 106, 80)),
-        ("mgrs:60", "33NVA", (15, -1, 106, 1)),
         # At the pole that a map is not of, edges bend without end.
         ("EPSG:3995:50000:64x64:0,0", "r0000c0000", (-180, -90, 180, -60)),
         ("EPSG:3857:1000:64x64:0,0", "r0000c0000", (-180, -90, 180, -60.25)),
@@ -128,6 +127,26 @@ def test_zones_beyond_what_a_crs_can_map_are_named(zone_rows, text, tile, bounds
     assert rows.num_rows == 0
     (row,) = rejects.to_pylist()
     assert (row["error"], "beyond what the CRS" in row["message"]) == ("ZoneOutsideError", True)
+
+
+def test_zones_too_large_for_the_crs_of_a_tile_are_cut_around_its_tiles(zone_rows):
+    grid = Grid.parse("mgrs:60")
+    tiles = ("33NVA", "48NUF")
+    ground = Ground(grid, {tile: grid.extent(tile) for tile in tiles})
+    zone = shapely.box(15, -1, 106, 1)
+    rows, rejects = place_zones(zone_rows([("a", zone)]), "OGC:CRS84", ground)
+    assert rejects.num_rows == 0
+    found = {row["tile"]: row for row in rows.to_pylist()}
+    assert set(found) == set(tiles)
+    area = abs(Geod(ellps="WGS84").geometry_area_perimeter(shapely.segmentize(zone, 1.0))[0])
+    for tile in tiles:
+        assert abs(found[tile]["pixels"] * 3600 / area - 1) < 1e-3
+        piece = shapely.from_wkb(found[tile]["geometry"])
+        near = shapely.intersection(zone, shapely.buffer(ground.outline(tile), 1.0))
+        there = reprojected(np.array([near]), "OGC:CRS84", grid.extent(tile).crs, 60.0)[0]
+        expected = there.intersection(shapely.box(*grid.extent(tile).bounds))
+        assert piece.within(expected.buffer(0.2))
+        assert piece.area > 0
 
 
 def test_zones_meet_tiles_of_longitudes_from_0_to_360(zone_rows):
