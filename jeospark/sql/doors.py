@@ -5,25 +5,21 @@ that called it.
 """
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, cast
+from typing import Any, cast
 from weakref import WeakSet
 
 from py4j.protocol import Py4JJavaError
 from pyspark import SparkContext
 from pyspark.errors.exceptions.captured import CapturedException
-from pyspark.java_gateway import ensure_callback_server_started
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.errors import SqlCrsError
 from jeospark.sql import commands
+from jeospark.sql.callbacks import allow_callbacks
 from jeospark.sql.plans import Planner
 from jeospark.sql.spatial import with_index
 from jeospark.sql.srids import Srids, srids_of
 from jeospark.sql.threads import checking, checks, planning
-
-if TYPE_CHECKING:
-    from py4j.java_gateway import JavaGateway
-
 
 _RULES = WeakSet[SparkContext]()
 """Spark's contexts whose sessions refuse geometries of two CRS."""
@@ -55,9 +51,7 @@ def check_frames(spark: SparkSession) -> None:
     """
     if spark.sparkContext not in _RULES:
         _RULES.add(spark.sparkContext)
-        gateway = cast("JavaGateway", spark.sparkContext._gateway)  # noqa: SLF001
-        ensure_callback_server_started(gateway)  # type: ignore[no-untyped-call]
-        gateway.callback_server_parameters.propagate_java_exceptions = True
+        allow_callbacks(spark)
         spark._jsparkSession.extensions().injectCheckRule(_Rules(spark))  # noqa: SLF001
 
 

@@ -1,6 +1,7 @@
 """The command line, the prompt, notebooks, and a session without Sedona."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -138,6 +139,19 @@ def test_the_magic_of_notebooks(db, held, capsys):
     assert "no column 'nope'" in capsys.readouterr().err
     shell.run_cell_magic("jeosql", "--nonsense 1", "SELECT 1")
     assert "SqlError" in capsys.readouterr().err
+
+
+def test_who_does_not_know_the_secret_is_not_listened_to(db, caplog):
+    port = db.sparkContext._gateway.get_callback_server().get_listening_port()
+    with socket.create_connection(("127.0.0.1", port), timeout=30) as stranger:
+        # That is what the JVM would send to call the first object of Python's.
+        stranger.sendall(b"c\np0\napply\nn\ne\n")
+        try:
+            answer = stranger.recv(100)
+        except ConnectionResetError:
+            answer = b""
+    assert answer == b""
+    assert "Could not authenticate" in caplog.text
 
 
 def test_a_session_that_was_started_without_sedona():
