@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, functions
 
+from jeospark.engine.ending import FAILED, Ending, once
 from jeospark.engine.main import enter_folder
 from jeospark.errors import FeedError, JeosparkError
 from jeospark.grid import Grid
@@ -44,8 +45,8 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(arguments: argparse.Namespace) -> tuple[str, int]:
-    """Count and publish; returns what happened, and how many rasters could not be made."""
+def run(arguments: argparse.Namespace) -> Ending:
+    """Count and publish; returns what happened."""
     grid = Grid.parse(arguments.grid)
     path = source_path(arguments.points, arguments.catalog or Settings.load().catalog)
     folder = result_folder(arguments.output)
@@ -59,7 +60,7 @@ def run(arguments: argparse.Namespace) -> tuple[str, int]:
     total, what = sum(row["total"] for row in done), arguments.distinct or "points"
     lines = [f"failed     {row['tile']} with {row['total']:,.0f} {what}: {row['error']}" for row in failed]
     told = [f"{numbered(len(done), 'raster')}, {total:,.0f} {what} in their pixels", f"results    {folder}", *lines]
-    return "\n".join(told), len(failed)
+    return Ending(FAILED if failed else 0, "\n".join(told))
 
 
 def chosen(points: DataFrame, where: str | None) -> DataFrame:
@@ -110,12 +111,13 @@ def main() -> int:
     """Run; returns the exit code: 0, 1 where some rasters could not be made, 2 where none could."""
     try:
         enter_folder()
-        told, failed = run(parse_arguments())
+        asked = parse_arguments()
+        ending = once(asked.output, lambda: run(asked))
     except JeosparkError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
-    print(told)
-    return int(failed > 0)
+    print(ending.text)
+    return ending.code
 
 
 if __name__ == "__main__":

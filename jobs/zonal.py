@@ -8,11 +8,11 @@ import sys
 from pathlib import Path
 from typing import Any
 
+from jeospark.engine.ending import FAILED, Ending, once
 from jeospark.engine.main import enter_folder
-from jeospark.engine.zonal import ZonalResult
 from jeospark.errors import JeosparkError
 from jeospark.lab.recipe import Recipe
-from jeospark.lab.spatial import Aggregated, aggregate_spatial
+from jeospark.lab.spatial import aggregate_spatial
 from jeospark.lab.zonal import read_zones, zonal
 from udfs.coverage import METHODS
 
@@ -39,27 +39,30 @@ def parse_arguments() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def run(arguments: dict[str, Any]) -> ZonalResult | Aggregated:
-    """Make the statistics."""
+def run(arguments: dict[str, Any]) -> Ending:
+    """Make the statistics; returns what happened."""
     recipe, path = Recipe.from_json(arguments.pop("recipe")), arguments.pop("zones")
     output, column, crs = (arguments.pop(name) for name in ("output", "zone", "crs"))
     asked = {name: value for name, value in arguments.items() if value is not None}
     if path is None:
-        return aggregate_spatial(recipe, output, **asked)
+        made = aggregate_spatial(recipe, output, **asked)
+        return Ending(0 if made.ok else FAILED, made.text)
     table, crs = read_zones(path, column, crs)
-    return zonal(recipe, table, output, crs=crs, **asked)
+    result = zonal(recipe, table, output, crs=crs, **asked)
+    return Ending(0 if result.ok else FAILED, result.text)
 
 
 def main() -> int:
     """Run; returns the exit code: 0, 1 where too many units failed, 2 where the run could not start."""
     try:
         enter_folder()
-        result = run(vars(parse_arguments()))
+        asked = vars(parse_arguments())
+        ending = once(asked["output"], lambda: run(asked))
     except JeosparkError as error:
         print(f"{type(error).__name__}: {error}", file=sys.stderr)
         return 2
-    print(result.text)
-    return 0 if result.ok else 1
+    print(ending.text)
+    return ending.code
 
 
 if __name__ == "__main__":

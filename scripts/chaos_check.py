@@ -11,7 +11,7 @@ from jeospark.engine.standing import latest
 KINDS = (".tif", ".png", ".json")
 """Files of a unit."""
 FOLDERS = frozenset({"ledger", "plan"})
-FILES = frozenset({"run.json", "attempt.json", "collection.json", "recipe.json", "report.html"})
+FILES = frozenset({"run.json", "attempt.json", "ended.json", "collection.json", "recipe.json", "report.html"})
 """What a run leaves beside its tiles."""
 
 

@@ -9,8 +9,8 @@ import click
 from jeospark.cli import options
 
 if TYPE_CHECKING:
+    from jeospark.engine.ending import Ending
     from jeospark.engine.job import Job
-    from jeospark.engine.main import Ending
 
 
 @click.command(epilog="Example: jeospark plan ndvi.json --grid EPSG:3035:10 -o out/ndvi")

@@ -38,10 +38,6 @@ class Attempt:
     seconds: float
     cores: int
     command: str
-    application: str = ""
-    """That of YARN whose driver concluded it, see `jeospark.engine.application`."""
-    failed: str = ""
-    """What was told of it, where it ended with an exit code of its own."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -83,14 +79,6 @@ def finish(job: Job) -> Places:
 def _unfinished(job: Job) -> OutputError:
     remedy = f"Bring it there with `jeospark resume {shlex.quote(job.output)}`."
     return OutputError("the run in the folder has not come to its end", where=job.output, remedy=remedy)
-
-
-def failed_before(job: Job, application: str) -> str:
-    """What was told of the last attempt, where it belongs to an application and too many units failed; else empty."""
-    if not exists(job.path(FILE)):
-        return ""
-    attempt = _last_attempt(job)
-    return attempt.failed if attempt.application == application else ""
 
 
 def _last_attempt(job: Job) -> Attempt:

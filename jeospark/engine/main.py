@@ -3,13 +3,13 @@
 import os
 import shlex
 import sys
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
 from pyspark.sql import SparkSession
 
-from jeospark.engine.application import application, is_second
-from jeospark.engine.finish import Attempt, Places, failed_before, finish, remember
+from jeospark.engine.ending import FAILED, Ending, once
+from jeospark.engine.finish import Attempt, Places, finish, remember
 from jeospark.engine.job import Job, load_job
 from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
@@ -26,8 +26,6 @@ from jeospark.storage.tokens import check_href
 from jeospark.task.program import Program, only_load
 from jeospark.words import numbered
 
-FAILED = 1
-"""Exit code where more units failed than allowed."""
 FOLDER_VARIABLE = "JEOSPARK_FOLDER"
 """Set for a driver on a node: the folder that its job was submitted from, on storage that nodes share."""
 
@@ -101,16 +99,6 @@ def _native(job: Job, ready: Program) -> str:
     return (asked and asked.grid) or native_grid(job.catalog, ready.load)
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
-    """How a run ended, for whoever started it."""
-
-    code: int
-    """Exit code: 0, or 1 where more units failed than the job allows."""
-    text: str
-    """What happened, where the results lie, and how to go on."""
-
-
 def run_job(job: Job) -> Ending:
     """Plan and run a job, and publish the catalogue and the report.
 
@@ -118,11 +106,10 @@ def run_job(job: Job) -> Ending:
         OutputUnwritableError: The output folder cannot be written.
     """
     check_writable(job.output)
-    # YARN takes an exit code for a driver that was lost, and starts it again: failed units would be done again.
-    told = failed_before(job, application()) if is_second() else ""
-    if told:
-        finish(job)
-        return Ending(FAILED, f"{told} in the application's first attempt; YARN's second one does nothing")
+    return once(job.output, lambda: _started(job))
+
+
+def _started(job: Job) -> Ending:
     spark = spark_session(f"jeospark {job.title}")
     return _ending(spark, run(make_plan(spark, job), Settings.load()))
 
@@ -146,8 +133,6 @@ def conclude(result: RunResult, command: str) -> Places:
         seconds=result.seconds,
         cores=result.cores,
         command=command,
-        application=application(),
-        failed="" if result.ok else summary(result),
     )
     remember(result.job, attempt)
     return finish(result.job)

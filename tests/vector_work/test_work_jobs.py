@@ -15,6 +15,7 @@ import shapely
 from pyproj import CRS, Geod
 
 import jeospark
+from jeospark.engine.ending import AGAIN, FAILED, Ending
 from jeospark.engine.jars import SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
 from jeospark.errors import ForbiddenError, LayerCrsError, SourceError, VectorSourceError
@@ -244,3 +245,20 @@ def test_a_result_of_two_crs_is_refused(layer, tmp_path):
     both = layer([shapely.Point(1, 2)], 3035).union(layer([shapely.Point(1, 2)], 4326))
     with pytest.raises(LayerCrsError, match=r"SRID \[3035, 4326\]"):
         write_layer(both, str(tmp_path / "both"))
+
+
+def test_a_density_that_ended_with_its_own_code_is_not_made_again_by_yarn(tmp_path, monkeypatch, capsys):
+    main = runpy.run_path(str(ROOT / "jobs" / "density.py"))["main"]
+    out = tmp_path / "out"
+    monkeypatch.setattr(sys, "argv", ["density.py", "points", "--grid", "mgrs", "--output", str(out)])
+
+    def run(_):
+        out.mkdir()
+        return Ending(FAILED, "1 raster, 3 points in their pixels")
+
+    monkeypatch.setitem(main.__globals__, "run", run)
+    monkeypatch.setenv("CONTAINER_ID", "container_1795719130085_0001_01_000001")
+    assert (main(), capsys.readouterr().out) == (1, "1 raster, 3 points in their pixels\n")
+    # Once more, it would be refused for the folder that the first attempt has made.
+    monkeypatch.setenv("CONTAINER_ID", "container_1795719130085_0001_02_000001")
+    assert (main(), capsys.readouterr().out) == (1, f"{AGAIN}\n1 raster, 3 points in their pixels\n")

@@ -7,6 +7,7 @@ import pyarrow.parquet as pq
 import pytest
 import shapely
 
+from jeospark.engine.ending import AGAIN
 from jeospark.lab.recipe import load_collection
 from jeospark.lab.spatial import aggregate_spatial
 
@@ -78,16 +79,54 @@ def test_values_are_those_of_numpy_over_centres(spark, scenes, geometries, tmp_p
     assert pq.read_table(tmp_path / "out" / "aggregate.parquet").equals(made.table)
 
 
-def test_the_job_takes_the_zones_of_the_recipe(spark, scenes, geometries, tmp_path, monkeypatch, capsys):
+@pytest.fixture
+def job(scenes, geometries, tmp_path, monkeypatch, capsys):
+    """A function that runs the job, and gives its exit code and what it said."""
     recipe = tmp_path / "recipe.json"
     cube = load_collection("s2", bands=["B04"]).aggregate("month", "mean")
     recipe.write_text(cube.aggregate_spatial(geometries, "mean").process("save_result", format="Parquet").to_json())
     asked = [str(recipe), "--output", str(tmp_path / "out"), "--catalog", str(scenes.catalog), "--grid", GRID]
-    monkeypatch.setattr(sys, "argv", ["zonal.py", *asked])
-    with pytest.raises(SystemExit) as ended:
-        runpy.run_path(str(JOB), run_name="__main__")
-    told = capsys.readouterr()
-    assert ended.value.code == 0, told.err
-    assert "3 zones, 1 rejected" in told.out
-    assert f"values     {tmp_path / 'out' / 'aggregate.parquet'}" in told.out
+
+    def run(*more):
+        monkeypatch.setattr(sys, "argv", ["zonal.py", *asked, *more])
+        with pytest.raises(SystemExit) as ended:
+            runpy.run_path(str(JOB), run_name="__main__")
+        said = capsys.readouterr()
+        return ended.value.code, said.out, said.err
+
+    return run
+
+
+def test_the_job_takes_the_zones_of_the_recipe(spark, job, tmp_path):
+    code, said, errors = job()
+    assert code == 0, errors
+    assert "3 zones, 1 rejected" in said
+    assert f"values     {tmp_path / 'out' / 'aggregate.parquet'}" in said
     assert pq.read_table(tmp_path / "out" / "aggregate.parquet").column("period").to_pylist() == ["2020-05"] * 2
+
+
+def test_a_driver_that_ended_with_its_own_code_is_not_run_again_by_yarn(spark, scenes, job, tmp_path, monkeypatch):
+    path = scenes.folder / "i2" / "B04.tif"
+    whole = path.read_bytes()
+    path.write_bytes(b"no raster")
+    attempts = tmp_path / "out" / "ledger"
+    monkeypatch.setenv("CONTAINER_ID", "container_e17_1795719130085_0001_01_000001")
+    code, first, _ = job()
+    assert (code, "statistics none" in first, len(list(attempts.iterdir()))) == (1, True, 1)
+    path.write_bytes(whole)
+    monkeypatch.setenv("CONTAINER_ID", "container_e17_1795719130085_0001_02_000001")
+    code, again, _ = job()
+    assert (code, again, len(list(attempts.iterdir()))) == (1, f"{AGAIN}\n{first}", 1)
+    # A later application does what failed.
+    monkeypatch.setenv("CONTAINER_ID", "container_e17_1795719130085_0002_02_000001")
+    assert job()[0] == 0
+    assert len(list(attempts.iterdir())) == 2
+
+
+def test_a_run_that_was_refused_is_refused_again(spark, job, tmp_path, monkeypatch):
+    for attempt in (1, 2):
+        monkeypatch.setenv("CONTAINER_ID", f"container_1795719130085_0001_0{attempt}_000001")
+        code, _, errors = job("--max-error-ratio", "2")
+        assert code == 2
+        assert "SettingError: 2 is no share of units" in errors
+        assert not (tmp_path / "out").exists()
