@@ -36,6 +36,7 @@ _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _DENIED = frozenset({401, 403})
 _GONE = frozenset({404, 410})
 _BUSY = frozenset({408, 425, 429, 500, 502, 503, 504})
+_PAGE = re.compile(rb"\s*<(!doctype )?html", re.IGNORECASE)
 LASTING = re.compile(r"not a directory|directory not empty|file name too long", re.IGNORECASE)
 """What XRootD says of paths with its codes of a server out of order: asking again does not help."""
 
@@ -255,5 +256,7 @@ def _checked(answer: Answer, request: Request) -> Answer:
 
 
 def _said(answer: Answer) -> str:
-    text = re.sub(r"\s+", " ", answer.body[:200].decode("utf-8", "replace")).strip()
+    # A page for browsers says nothing beyond the status.
+    body = b"" if _PAGE.match(answer.body) else answer.body
+    text = re.sub(r"\s+", " ", body[:200].decode("utf-8", "replace")).strip()
     return redact(f"HTTP {answer.status}" + (f": {text}" if text else ""))

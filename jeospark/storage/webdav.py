@@ -52,10 +52,11 @@ class WebDav:
     def exists(self, href: str) -> bool:
         """See `kind.Storage.exists`."""
         try:
-            self._client.ask("HEAD", self._url(href))
+            # XRootD's HEAD does not tell a folder from a file.
+            told = self._told(self._url(href), depth=0)
         except FileNotFoundError:
             return False
-        return True
+        return told.find(".//{DAV:}resourcetype/{DAV:}collection") is None
 
     def open(self, href: str) -> HttpFile:
         """See `kind.Storage.open`."""
@@ -81,18 +82,31 @@ class WebDav:
         """See `kind.Storage.names`."""
         url = self._url(folder).rstrip("/")
         try:
-            listing = self._client.ask("PROPFIND", url, headers={"Depth": "1"}).body
+            found = self._told(url, depth=1).iter("{DAV:}href")
         except FileNotFoundError:
             return []
         here = urlsplit(url).path
-        # The server is the user's own, and Python's parser expands no entities from outside.
-        found = ET.fromstring(listing).iter("{DAV:}href")  # noqa: S314
         paths = (unquote(urlsplit(urljoin(url, each.text or "")).path).rstrip("/") for each in found)
         return sorted(path.rpartition("/")[2] for path in paths if quote(path) != here and path != unquote(here))
 
     def check(self, folder: str, size: int) -> None:  # noqa: ARG002 - servers do not tell their room
         """See `kind.Storage.check`."""
         probe(folder, self._scratch, self)
+
+    def _told(self, url: str, *, depth: int) -> ET.Element:
+        """What the server tells of what is at a URL, and at depth 1 of what is in it (RFC 4918, 9.1).
+
+        Raises:
+            FileNotFoundError: Nothing is there.
+            StorageAnswerError: The server does not tell as WebDAV has it.
+        """
+        answer = self._client.ask("PROPFIND", url, headers={"Depth": str(depth)})
+        try:
+            # The server is the user's own, and Python's parser expands no entities from outside.
+            return ET.fromstring(answer.body)  # noqa: S314
+        except ET.ParseError as error:
+            what = f"the server answers PROPFIND with HTTP {answer.status} and what is no XML"
+            raise StorageAnswerError(what, where=public(url), remedy="Use a server of WebDAV.") from error
 
     def _move(self, part: str, final: str, size: int) -> None:
         # What is plain stays as it is: XRootD takes it literally.

@@ -186,9 +186,10 @@ def serve() -> Iterator[Callable[..., str]]:
                 request.send_response(status)
                 request.send_header("Content-Length", str(len(body)))
                 request.end_headers()
-                request.wfile.write(body)
+                if request.command != "HEAD":
+                    request.wfile.write(body)
 
-            methods = {f"do_{name}": handle for name in ("GET", "PUT", "DELETE")}
+            methods = {f"do_{name}": handle for name in ("GET", "HEAD", "PUT", "DELETE", "PROPFIND")}
             quiet = {"log_message": lambda *_: None, "protocol_version": "HTTP/1.1"}
             httpd = stack.enter_context(
                 ThreadingHTTPServer(("127.0.0.1", 0), type("Handler", (BaseHTTPRequestHandler,), {**methods, **quiet}))

@@ -18,6 +18,7 @@ from jeospark.errors import (
 from jeospark.settings import Settings
 from jeospark.storage.http import Client
 from jeospark.storage.http_file import HttpFile, by_header
+from jeospark.storage.publish import exists, names
 
 LEADING = "HTTP/1.1 302 Found\r\nLocation: {}\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
 """An answer that leads elsewhere."""
@@ -134,3 +135,14 @@ def test_a_server_without_ranges_is_left_before_it_has_sent_all(serve, client):
         with pytest.raises(StorageAnswerError, match="serves ranges"):
             file.read([(0, 1000)])
     assert sum(sent) < 128 << 20
+
+
+@pytest.mark.parametrize(
+    ("status", "body"), [(501, b"<!DOCTYPE HTML>\n<html></html>"), (405, b""), (200, b"<html><br></html>")]
+)
+def test_a_server_that_is_none_of_webdav_does_not_tell_what_is_there(serve, using, status, body):
+    using()
+    base = serve(lambda request: (status, body) if request.command == "PROPFIND" else (200, b"a file"))
+    for ask in (exists, names):
+        with pytest.raises(StorageAnswerError, match=rf"PROPFIND with HTTP {status} (\[http|and what is no XML)"):
+            ask(f"{base}/folder")

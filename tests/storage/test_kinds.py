@@ -102,10 +102,9 @@ def test_a_file_where_a_folder_should_be_is_named_at_once(place, using):
 
 def test_a_folder_is_no_published_file(place):
     write_text_atomic(f"{place.base}/folder/a.txt", "x")
-    if place.kind in {"http", "gate"}:
-        pytest.skip("HTTP does not tell")
     assert exists(f"{place.base}/folder/a.txt")
     assert not exists(f"{place.base}/folder")
+    assert not exists(f"{place.base}/folder/")
 
 
 def test_a_check_leaves_nothing_behind(place):
@@ -147,6 +146,7 @@ def test_pixels_are_the_same_everywhere(placed, numbers):
 @pytest.mark.parametrize("place", ["redirected-http", "redirected-root"], indirect=True)
 def test_a_manager_sends_readers_and_writers_to_its_data_server(place, placed, numbers):
     write_text_atomic(f"{place.base}/new.txt", "new")
+    assert (exists(f"{place.base}/new.txt"), exists(place.base)) == (True, False)
     assert read_text(f"{place.base}/new.txt") == "new"
     assert behind(place) == ["B04.tif", "new.txt"]
     with Datasets(4) as datasets:
