@@ -4,7 +4,7 @@ import logging
 import re
 from collections.abc import Mapping
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from http import HTTPStatus
 from pathlib import Path
 from time import monotonic
@@ -118,11 +118,19 @@ class Client:
         url = request.url
         for _ in range(MOST_HOPS):
             answer = self._allowed(request, url)
+            if request.method == "HEAD" and answer.status == HTTPStatus.INTERNAL_SERVER_ERROR:
+                answer = self._in_words(answer, request, url)
             target = answer.headers.get("Location")
             if answer.status not in _REDIRECTS or not follow or not target:
                 return _checked(answer, request)
             url = _redirected(url, target)
         raise StorageAnswerError("the server redirects without end", where=public(request.url), remedy="Check it.")
+
+    def _in_words(self, answer: Answer, request: Request, url: str) -> Answer:
+        """The answer to a HEAD, which has no words, as a GET gives it: they tell what lasts from what passes."""
+        asked = replace(request, method="GET", headers={**request.headers, "Range": "bytes=0-0"}, most=1)
+        said = self._allowed(asked, url)
+        return said if said.status == answer.status else answer
 
     def _allowed(self, request: Request, url: str) -> Answer:
         """The answer; of a second request, where the token was renewed during the first."""

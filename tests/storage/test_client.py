@@ -4,7 +4,7 @@ import json
 from contextlib import suppress
 from dataclasses import replace
 from io import BytesIO
-from time import sleep
+from time import monotonic, sleep
 
 import pytest
 
@@ -146,3 +146,29 @@ def test_a_server_that_is_none_of_webdav_does_not_tell_what_is_there(serve, usin
     for ask in (exists, names):
         with pytest.raises(StorageAnswerError, match=rf"PROPFIND with HTTP {status} (\[http|and what is no XML)"):
             ask(f"{base}/folder")
+
+
+@pytest.mark.parametrize("words", ["Unable to open /a/b.tif/x; not a directory", "file name too long"])
+def test_a_head_that_fails_for_good_is_told_at_once(serve, words):
+    client = Client(replace(Settings.load({}), storage_patience_s=60))
+    began = monotonic()
+    with pytest.raises(StorageAnswerError, match=words):
+        client.ask("HEAD", f"{serve(lambda _: (500, words.encode()))}/a/b.tif/x")
+    assert monotonic() - began < 5
+
+
+@pytest.mark.parametrize("got", [(500, b"Internal error"), (200, b"not a directory"), (503, b"")])
+def test_a_head_that_fails_for_a_while_is_asked_again(serve, got):
+    client, answers = Client(replace(Settings.load({}), storage_patience_s=20)), [500, 500]
+
+    def answer(request):
+        if request.command == "GET":
+            return got
+        return answers.pop() if answers else 200, b"x"
+
+    url = serve(answer)
+    assert client.ask("HEAD", url).headers["Content-Length"] == "1"
+    assert not answers
+    answers += [500] * 9
+    with pytest.raises(StorageUnreachableError):
+        client.ask("HEAD", url, patient=False)

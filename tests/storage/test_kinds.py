@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from jeospark.errors import OutputError, OutputUnwritableError, SettingError, StorageDeniedError
+from jeospark.errors import OutputError, OutputUnwritableError, SettingError, StorageAnswerError, StorageDeniedError
 from jeospark.raster.datasets import Datasets
 from jeospark.raster.window import Window
 from jeospark.storage.kinds import storage_of
@@ -97,6 +97,9 @@ def test_a_file_where_a_folder_should_be_is_named_at_once(place, using):
         check_writable(f"{place.base}/a.txt")
     with pytest.raises(OutputError, match=r"(?i)not a directory"):
         check_writable(f"{place.base}/a.txt/sub")
+    for ask in (exists, read_bytes) if place.kind != "posix" else ():
+        with pytest.raises(StorageAnswerError, match=r"not a directory"):
+            ask(f"{place.base}/a.txt/sub/b.txt")
     assert monotonic() - began < 10
 
 
