@@ -15,6 +15,7 @@ from jeospark.storage.publish import exists, read_text, remove, write_text_atomi
 from jeospark.task.program import Program, only_load, program
 
 FILE = "run.json"
+COMPOSITES, STATISTICS = "composites", "zonal statistics"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -34,6 +35,8 @@ class Job:
     """True to leave items with a bad asset out of a unit (and say so in the ledger); False to fail the unit."""
     max_error_ratio: float = 0.0
     """The share of units that may fail before the run counts as failed."""
+    makes: str = COMPOSITES
+    """What its units are: `COMPOSITES`, or parts of `STATISTICS`."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -100,9 +103,9 @@ class Job:
         """
         if exists(self.path(FILE)):
             held = load_job(self.output)
-            if (held.graph.id, held.grid) != (self.graph.id, self.grid):
+            if (held.graph.id, held.grid, held.makes) != (self.graph.id, self.grid, self.makes):
                 raise OutputTakenError(
-                    f"the folder holds the results of recipe {held.graph.id[:12]} on grid {held.grid}",
+                    f"the folder holds {held.makes} of recipe {held.graph.id[:12]} on grid {held.grid}",
                     where=self.output,
                     remedy="Give another folder, or remove this one.",
                 )
@@ -121,3 +124,16 @@ def load_job(output: str) -> Job:
             "the folder holds no run to resume", where=output, remedy="Give the output folder of an earlier run."
         )
     return Job(**json.loads(read_text(path)))
+
+
+def composites_in(output: str) -> Job:
+    """The job whose composites are in a folder.
+
+    Raises:
+        OutputTakenError: The folder holds no run, or one of another kind.
+    """
+    job = load_job(output)
+    if job.makes != COMPOSITES:
+        remedy = "Run what made it once more, with the same arguments: it makes what is missing."
+        raise OutputTakenError(f"the folder holds {job.makes}", where=output, remedy=remedy)
+    return job

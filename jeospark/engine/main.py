@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from jeospark.engine.ending import FAILED, Ending, once
 from jeospark.engine.finish import Attempt, Places, finish, remember
-from jeospark.engine.job import Job, load_job
+from jeospark.engine.job import Job, composites_in
 from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import RunResult, resume, run
@@ -120,7 +120,7 @@ def resume_job(output: str) -> Ending:
     Raises:
         OutputTakenError: The folder holds no run.
     """
-    load_job(output)  # A folder without a run is told at once, not when Spark has started.
+    composites_in(output)  # A folder without a run is told at once, not when Spark has started.
     spark = spark_session("jeospark resume")
     return _ending(spark, resume(spark, output, Settings.load()))
 

@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
 from jeospark.engine.abort import named_abort
-from jeospark.engine.job import Job
+from jeospark.engine.job import STATISTICS, Job
 from jeospark.engine.plan import Plan, check_units, make_plan
 from jeospark.engine.session import cores, spark_session
 from jeospark.engine.worker import ENDINGS
@@ -116,7 +116,9 @@ class ZonalResult:
             RunFailedError: There are none, as too many units failed.
         """
         if not self.ok:
-            raise RunFailedError(f"statistics: {self._none}", where=self.job.output, remedy="See the ledger; resume.")
+            raise RunFailedError(
+                f"statistics: {self._none}", where=self.job.output, remedy="See the ledger; run it again."
+            )
         return ds.dataset(self.path, schema=RESULTS, format="parquet").to_table()
 
 
@@ -138,6 +140,7 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
     """
     started = perf_counter()
     check_writable(job.output)
+    job = replace(job, makes=STATISTICS)
     with job.claimed():
         repeats = repeated(zones.table.column("zone"))
         plan = _around(make_plan(spark, job), zones, repeats)

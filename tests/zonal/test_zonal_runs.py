@@ -7,6 +7,9 @@ import pytest
 import shapely
 
 from jeospark.engine import ledger
+from jeospark.engine.finish import finish
+from jeospark.engine.job import composites_in
+from jeospark.engine.main import make_job, resume_job, run_job
 from jeospark.errors import (
     ArgumentError,
     EmptySelectionError,
@@ -74,6 +77,15 @@ def test_a_second_run_reads_nothing_again(spark, dated, plain, zone_rows, tmp_pa
     assert set(fewer.to_arrow().column("zone").to_pylist()) == {"corner", "tiny"}
     with pytest.raises(OutputTakenError):
         zonal(plain.reduce("median"), zone_rows(ZONES), tmp_path / "out", **asked)
+
+
+def test_a_folder_of_statistics_is_none_of_composites(spark, dated, plain, zone_rows, tmp_path):
+    output = str(tmp_path / "out")
+    zonal(plain, zone_rows(ZONES), output, crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
+    job = make_job(plain.to_json(), output=output, grid=FOUR, catalog=dated.catalog)
+    for attempt in (lambda: resume_job(output), lambda: run_job(job), lambda: finish(composites_in(output))):
+        with pytest.raises(OutputTakenError, match="the folder holds zonal statistics"):
+            attempt()
 
 
 def test_statistics_are_of_the_last_run_only_and_their_folder_may_be_a_url(spark, dated, plain, zone_rows, tmp_path):
