@@ -2,6 +2,8 @@
 
 import json
 import shutil
+from collections.abc import Sequence
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
@@ -79,15 +81,26 @@ def read_layer(spark: SparkSession, path: Path) -> DataFrame:
         LayerCrsError: Its CRS has no code of EPSG or ESRI, or is none.
         VectorSourceError: It is no GeoParquet of WKB, or its files are in several CRS.
     """
-    srids = _srids(path)
-    frame = spark.read.format("geoparquet").options(**GREGORIAN).load(hadoop_path(literal_path(str(path))))
+    files = parquet_files(path) or [path]
+    srids = _srids(path, files)
+    reader, place = spark.read.options(**GREGORIAN), hadoop_path(literal_path(str(path)))
+    if any(map(_is_unsigned, chain.from_iterable(pq.read_schema(file).types for file in files))):
+        # Sedona knows no numbers without a sign, Spark does.
+        shapes = {name: st("ST_SetSRID", st("ST_GeomFromWKB", column(name)), srid) for name, srid in srids.items()}
+        return reader.parquet(place).withColumns(shapes)
+    frame = reader.format("geoparquet").load(place)
     marked = {name: st("ST_SetSRID", column(name), srid) for name, srid in srids.items() if srid}
     return frame.withColumns(marked) if marked else frame
 
 
-def _srids(path: Path) -> dict[str, int]:
+def _is_unsigned(kind: pa.DataType) -> bool:
+    inner = (kind.field(at).type for at in range(kind.num_fields))
+    return pa.types.is_unsigned_integer(kind) or any(map(_is_unsigned, inner))
+
+
+def _srids(path: Path, files: Sequence[Path]) -> dict[str, int]:
     """The SRID of each geometry column."""
-    found = [_srids_of(file) for file in parquet_files(path) or [path]]
+    found = [_srids_of(file) for file in files]
     if any(each != found[0] for each in found):
         remedy = "Make a layer of those of each CRS with `jeospark vectors add`."
         raise VectorSourceError("its files are in several CRS", where=str(path), remedy=remedy)

@@ -213,6 +213,21 @@ def files(tmp_path):
     return written
 
 
+@pytest.mark.spark
+def test_numbers_without_a_sign_are_read(spark, layer, tmp_path):
+    write_layer(layer([shapely.Point(1, 2), None], 3035, n=[1, 2]), str(tmp_path / "signed"))
+    table = pq.read_table(tmp_path / "signed")
+    more = table.append_column("u", pa.array([2**64 - 1, 0], pa.uint64())).append_column(
+        "inner", pa.array([[{"v": 255}], None], pa.list_(pa.struct({"v": pa.uint8()})))
+    )
+    # Spark's own metadata would tell it that the new columns are not there.
+    geo = {b"geo": table.schema.metadata[b"geo"]}
+    pq.write_table(more.replace_schema_metadata(geo), tmp_path / "unsigned.parquet")
+    found = read_layer(spark, tmp_path / "unsigned.parquet").orderBy("n")
+    rows = found.selectExpr("n", "u", "inner[0].v", "ST_SRID(geometry)", "ST_X(geometry)").collect()
+    assert [tuple(row) for row in rows] == [(1, 2**64 - 1, 255, 3035, 1.0), (2, 0, None, None, None)]
+
+
 LAEA, DEGREES = ({"crs": CRS(code).to_json_dict()} for code in ("EPSG:3035", "EPSG:4326"))
 
 
