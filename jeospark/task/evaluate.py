@@ -80,6 +80,7 @@ class Evaluation:
         self._kernel = kernel_of(program, settings.cache) if settings.compile else None
         self._table = table_mask(program) if settings.compile else None
         self.tally = Tally()
+        self._nowhere: Pixels | None = None
         self.observations = observe(
             items, datasets, target, primary=program.primary, classes=program.classes, overviews=overviews
         )
@@ -111,6 +112,23 @@ class Evaluation:
             self.tally.seconds_warp = sum(observation.seconds_warp for observation in self.observations)
 
     def _window(self, window: Window) -> Pixels:
+        around = window.grown(self._halo)
+        if self._program.uniform and not any(each.meets(around) for each in self.observations):
+            return self._empty(window)
+        return self._full(window)
+
+    def _empty(self, window: Window) -> Pixels:
+        """A window that no item reaches: its pixels are all like one."""
+        if self._nowhere is None:
+            before = self.tally.pixels_skipped
+            self._nowhere = self._full(Window(window.row, window.col, 1, 1))
+            self.tally.pixels_skipped = before
+        self.tally.pixels_skipped += len(self.observations) * len(self._program.names) * window.pixels
+        shape = (len(self._nowhere.data), window.rows, window.cols)
+        data, valid = (np.broadcast_to(each, shape).copy() for each in (self._nowhere.data, self._nowhere.valid))
+        return Pixels(window, data, valid)
+
+    def _full(self, window: Window) -> Pixels:
         if self._program.mask is None:
             return self._compiled(window, {}, None) or self._plain(window.grown(self._halo), window, {}, None)
         usable, stacks = self._usable(window, self._program.mask)

@@ -59,6 +59,11 @@ class Program:
         return tuple(band.name for band in self.bands)
 
     @property
+    def uniform(self) -> bool:
+        """True where pixels around which nothing was observed have one result, wherever they lie."""
+        return all(node.process_id != "filter_bbox" for node in self.graph.nodes.values())
+
+    @property
     def primary(self) -> str:
         """The band by which fragments of an observation are chosen: the mask's, else the first."""
         return self.mask.bands[0] if self.mask else self.names[0]

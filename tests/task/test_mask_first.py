@@ -8,6 +8,7 @@ import pytest
 import rasterio
 
 from jeospark.lab.recipe import load_collection
+from jeospark.task.program import Program
 
 BLOCK = 256
 
@@ -151,3 +152,32 @@ def test_masks_of_two_bands_side_by_side(world, scene, dilated):
     unit = world.unit([world.item("a", bands, block=BLOCK)], (512, 512))
     got = world.run(unit, recipe, bands=("B04", "SCL", "QA"))[0]
     np.testing.assert_array_equal(got == 0, dilated(classes == 9, 8) | (bands["QA"] == 1))
+
+
+@pytest.mark.parametrize("boxed", [False, True], ids=["everywhere", "within a box"])
+def test_windows_without_items_are_as_if_they_were_read(world, scene, ndvi_recipe, monkeypatch, boxed):
+    place = world.place.moved(-300, -300)
+    corners = [world.item(f"i{day}", scene(day), day, block=32) for day in (0, 1)]
+    far = world.place.moved(600, 700)
+    items = [*corners, world.item("far", scene(2), 2, far, block=32)]
+    recipe = ndvi_recipe()
+    if boxed:
+        # Beyond it nothing is counted, within it none of no date.
+        recipe = recipe.process("filter_bbox", extent={"west": -7.5, "east": -7.44, "south": 53.15, "north": 53.28})
+        recipe = recipe.save(dtype="int16", scale=0.0001, nodata=-32768, bands={"count": {"scale": 1}})
+    made = {}
+    for name, uniform in (("quick", Program.uniform), ("plain", property(lambda _: False))):
+        monkeypatch.setattr(Program, "uniform", uniform)
+        unit = world.unit(items, (1100, 1200), place, name=name)
+        outcome = world.outcome(unit, recipe, memory_mb=4)
+        assert outcome.status == "done", outcome.message
+        with rasterio.open(unit.output_href) as dataset:
+            made[name] = dataset.read(), outcome.pixels_read, outcome.pixels_skipped
+    np.testing.assert_array_equal(made["quick"][0], made["plain"][0])
+    assert made["quick"][1] == made["plain"][1]
+    # Margins of windows, which are looked at for the dilation, count there too.
+    assert 0.9 < made["quick"][2] / made["plain"][2] <= 1
+    found = made["quick"][0]
+    assert (found[1] == 0).any(), "pixels without a date"
+    assert (found[1] == -32768).any() == boxed
+    assert (found[0] != -32768).any()
