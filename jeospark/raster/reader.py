@@ -223,8 +223,13 @@ class BandReader:
         usable = [level for level, factor in enumerate(factors) if factor <= ratio]
         if ratio < OVERVIEW_RATIO or not usable:
             return
+        masked = _has_mask(self._dataset(), self._source.index)
         self._level = usable[-1]
         overview = self._dataset()
+        if masked and not _has_mask(overview, self._source.index):
+            # The mask has no overviews: what it leaves out would pass for data.
+            self._level = None
+            return
         rows, cols = overview.shape
         step = Affine.scale(self.placement.shape[1] / cols, self.placement.shape[0] / rows)
         self.placement = Placement(

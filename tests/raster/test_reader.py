@@ -286,6 +286,18 @@ def test_overviews_stand_in_only_for_views(tmp_path):
     assert view == (SIZE // 8) ** 2
 
 
+def test_overviews_without_those_of_the_mask_do_not_stand_in(tmp_path):
+    href = write(tmp_path / "a.tif", positions())
+    kept = np.kron(np.arange(144).reshape(12, 12) % 3 > 0, np.ones((8, 8), bool))
+    with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="YES", TIFF_USE_OVR="YES"), rasterio.open(href, "r+") as dataset:
+        dataset.write_mask(kept)
+        dataset.build_overviews([2, 4, 8])
+    assert Path(f"{href}.ovr").exists()
+    coarse = target(ORIGIN @ Affine.scale(8))
+    _, out, _ = read(href, Window(0, 0, 12, 12), coarse, overviews=True)
+    np.testing.assert_array_equal(np.isnan(out), ~kept[::8, ::8])
+
+
 def test_a_mask_beside_the_file_counts(tmp_path):
     href = write(tmp_path / "a.tif", positions())
     with rasterio.Env(GDAL_TIFF_INTERNAL_MASK="NO"), rasterio.open(href, "r+") as dataset:
