@@ -5,7 +5,7 @@ from typing import Any
 
 import numpy as np
 from affine import Affine
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 from rasterio.enums import MaskFlags
 from rasterio.io import DatasetReader
 from rasterio.windows import Window as GdalWindow
@@ -66,7 +66,7 @@ class BandReader:
         self._warp = Warp(self.placement, target) if self.relation.fit is Fit.WARP else None
         self._masked = _has_mask(self._dataset(), source.index)
         self._as_stored = not self._needs_float()
-        self.encoding = self.stored if self._as_stored else _floating(self.stored)
+        self.encoding = self.stored if self._as_stored else _floating(self.stored, whole=classes)
 
     @property
     def block(self) -> tuple[int, int]:
@@ -188,8 +188,8 @@ class BandReader:
             else:
                 out[...] = self._northup(dataset.read(self._source.index, window=rows))
 
-    def _usable_as_float(self, window: Window, native: NDArray[Any]) -> NDArray[np.float32]:
-        values = _as_float(native, self.stored.nodata)
+    def _usable_as_float(self, window: Window, native: NDArray[Any]) -> NDArray[np.floating]:
+        values = _as_float(native, self.stored.nodata, self.encoding.dtype)
         if self._masked:
             with self._datasets.reading(self._source.href):
                 mask = self._dataset().read_masks(self._source.index, window=self._file_window(window))
@@ -264,8 +264,11 @@ def _encoding(dataset: DatasetReader, source: Source) -> Encoding:
     )
 
 
-def _floating(stored: Encoding) -> Encoding:
-    return Encoding(dtype=np.dtype(np.float32), nodata=np.nan, scale=stored.scale, offset=stored.offset)
+def _floating(stored: Encoding, *, whole: bool) -> Encoding:
+    """As float32; as float64 where whole numbers, such as bits, need more than its 24 bits."""
+    wide = whole and stored.dtype.kind in "iu" and stored.dtype.itemsize > np.dtype(np.int16).itemsize
+    dtype = np.dtype(np.float64 if wide else np.float32)
+    return Encoding(dtype=dtype, nodata=np.nan, scale=stored.scale, offset=stored.offset)
 
 
 def _nodata(dataset: DatasetReader, source: Source, dtype: np.dtype[Any]) -> float:
@@ -300,10 +303,10 @@ def _has_mask(dataset: DatasetReader, index: int) -> bool:
     return MaskFlags.per_dataset in flags or MaskFlags.alpha in flags
 
 
-def _as_float(native: NDArray[Any], nodata: float) -> NDArray[np.float32]:
+def _as_float(native: NDArray[Any], nodata: float, dtype: DTypeLike = np.float32) -> NDArray[np.floating]:
     # What float32 cannot hold is infinite, as it is in files of float32.
     with np.errstate(over="ignore"):
-        values = native.astype(np.float32)
+        values: NDArray[np.floating] = native.astype(dtype)
     if not np.isnan(nodata):
         values[native == nodata] = np.nan
     return values

@@ -1,11 +1,11 @@
 """Pixels of a recipe, window by window: masks first, then only what they leave."""
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from time import perf_counter
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import DTypeLike, NDArray
 
 from jeospark.errors import RecipeError
 from jeospark.grid import geobox_from
@@ -141,7 +141,7 @@ class Evaluation:
         started = perf_counter()
         usable = self._table.usable(stacks[self._table.band], self._radius(grown)) if self._table else None
         if usable is None:
-            mask = self._value(self._chunk(stacks, grown), node=plan.node)
+            mask = self._value(self._chunk(stacks, grown, _exact_dtype(stacks.values())), node=plan.node)
             usable = ~((mask.data != 0) & mask.valid)
         self.tally.seconds_compute += perf_counter() - started
         cropped = {band: _cropped(stack, window, grown) for band, stack in stacks.items()}
@@ -205,9 +205,9 @@ class Evaluation:
             raise RecipeError("the recipe makes no data cube", where=f"node '{node or self._program.graph.result}'")
         return value
 
-    def _chunk(self, stacks: Mapping[str, Stack], window: Window) -> Chunk:
+    def _chunk(self, stacks: Mapping[str, Stack], window: Window, dtype: DTypeLike = np.float32) -> Chunk:
         shape = (len(self.observations), len(stacks), window.rows, window.cols)
-        data, valid = np.empty(shape, np.float32), np.empty(shape, np.bool_)
+        data, valid = np.empty(shape, dtype), np.empty(shape, np.bool_)
         for at, stack in enumerate(stacks.values()):
             stack.physical(data[:, at])
             valid[:, at] = stack.valid()
@@ -230,6 +230,11 @@ def _lattice(readers: Sequence[BandReader]) -> Lattice:
     """The blocks of the largest-blocked band of an observation; other files mostly have the same."""
     largest = max(readers, key=lambda reader: reader.block[0] * reader.block[1])
     return Lattice(rows=largest.block[0], cols=largest.block[1], row=largest.phase[0], col=largest.phase[1])
+
+
+def _exact_dtype(stacks: Iterable[Stack]) -> DTypeLike:
+    """The type that holds all bits of the numbers that a mask is made of."""
+    return np.float64 if any(stack.wide for stack in stacks) else np.float32
 
 
 def _cropped(stack: Stack, window: Window, outer: Window) -> Stack:

@@ -32,13 +32,20 @@ class Stack:
         usable: NDArray[np.bool_] = ~np.isnan(self.data) if np.isnan(self.nodata) else self.data != self.nodata
         return usable
 
-    def physical(self, out: NDArray[np.float32]) -> None:
+    @property
+    def wide(self) -> bool:
+        """True for whole numbers, such as bits, that float32 may not hold."""
+        kind = self.data.dtype
+        whole = (kind.kind in "iu" and kind.itemsize > np.dtype(np.int16).itemsize) or kind == np.float64
+        return whole and bool((self.scales == 1).all()) and not self.offsets.any()
+
+    def physical(self, out: NDArray[np.floating]) -> None:
         """Fill `out` (t, rows, cols) with physical values; what is not usable gets a meaningless number."""
         for layer, into, scale, offset in zip(self.data, out, self.scales, self.offsets, strict=True):
             if layer.dtype.kind in "iu" and (scale, offset) == (1, 0):
                 into[...] = layer
                 continue
-            np.multiply(layer, scale, out=into, casting="unsafe", dtype=np.float32)
+            np.multiply(layer, scale, out=into, casting="unsafe", dtype=out.dtype)
             np.add(into, offset, out=into)
 
 

@@ -181,3 +181,17 @@ def test_windows_without_items_are_as_if_they_were_read(world, scene, ndvi_recip
     assert (found[1] == 0).any(), "pixels without a date"
     assert (found[1] == -32768).any() == boxed
     assert (found[0] != -32768).any()
+
+
+@pytest.mark.parametrize("nodata", [0, None])
+def test_bits_of_wide_numbers_are_all_there(world, scene, nodata):
+    """float32 holds 24 bits: the lowest of greater numbers would be lost."""
+    bands = {"B04": scene(0, (64, 64), clouds=0)["B04"], "QA": np.full((64, 64), 1 << 30, np.uint32)}
+    bands["QA"][10:20, 5:40] += 1
+    item = world.item("a", bands, nodata=nodata)
+    usable = {"QA": float("nan"), "B04": 0} if nodata is None else {}
+    item = replace(item, sources=tuple(replace(each, nodata=usable.get(each.band, 0)) for each in item.sources))
+    loaded = load_collection("s2", bands=["B04", "QA"])
+    recipe = loaded.mask_bits("QA", [0]).bands("B04").reduce("count").save(dtype="uint8", nodata=255)
+    got = world.run(world.unit([item], (64, 64)), recipe, bands=("B04", "QA"))[0]
+    np.testing.assert_array_equal(got == 0, bands["QA"] % 2 == 1)
