@@ -154,13 +154,15 @@ def _transform(dataset: DatasetReader, source: Source) -> Affine:
     if transform.is_identity:
         cause = "is placed by ground control points only" if dataset.gcps[0] else "has no geotransform"
         raise NotRectifiedError(f"the raster {cause}", where=source.href, remedy="Rectify it first, with `gdalwarp`.")
-    if transform.b or transform.d:
+    (rows, cols), (a, b, c, d, e, f) = dataset.shape, tuple(transform)[:6]
+    # What rounding leaves of a rotation moves no pixel.
+    if abs(b) * rows > PIXEL_TOLERANCE * abs(a) or abs(d) * cols > PIXEL_TOLERANCE * abs(e):
         raise NotRectifiedError(
-            f"the raster is rotated or sheared (b = {transform.b:g}, d = {transform.d:g})",
+            f"the raster is rotated or sheared (b = {b:g}, d = {d:g})",
             where=source.href,
             remedy="Rectify it first, with `gdalwarp`.",
         )
-    return transform
+    return Affine(a, 0.0, c, 0.0, e, f)
 
 
 def relate(placement: Placement, target: Target) -> Relation:

@@ -250,6 +250,20 @@ def test_rotated_file_is_refused(tmp_path):
         read(href, Window(0, 0, 1, 1))
 
 
+def test_a_rotation_by_rounding_is_none(tmp_path):
+    skewed = Affine(10, 1e-12, 600000, -1e-12, -10, 5900040)
+    href = write(tmp_path / "a.tif", positions(), skewed, nodata=0)
+    reader, out, _ = read(href, Window(0, 0, SIZE, SIZE))
+    assert reader.relation.fit is Fit.SAME
+    np.testing.assert_array_equal(out, positions())
+
+
+def test_a_quarter_turn_is_refused(tmp_path):
+    href = write(tmp_path / "a.tif", positions(), Affine(0, 10, 600000, 10, 0, 5900040), nodata=0)
+    with pytest.raises(NotRectifiedError, match="rotated or sheared"):
+        read(href, Window(0, 0, 1, 1))
+
+
 def test_longitudes_of_0_to_360_are_those_of_places(tmp_path):
     place = Affine(360 / SIZE, 0, 0, 0, -180 / SIZE, 90)
     href = write(tmp_path / "a.tif", positions(), place, crs="EPSG:4326", nodata=0)
