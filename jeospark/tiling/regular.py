@@ -14,6 +14,9 @@ from jeospark.tiling.extent import BBox, PixelExtent, check_area, known_crs, tur
 from jeospark.tiling.footprints import Floats, Geometries, Integers, cut, outlines, projected_bounds
 from jeospark.tiling.pairs import MARGIN, degrees, furthest, near, sorted_pairs
 
+MOST_TILES = 1 << 20
+"""Under one item: their outlines take 5 GB."""
+
 
 @dataclass(frozen=True, slots=True, order=True)
 class TileIndex:
@@ -68,7 +71,10 @@ class RegularTiling:
 
     def __post_init__(self) -> None:
         """Check what the constructor was given."""
-        known_crs(self.crs)
+        known = known_crs(self.crs)
+        if not (known.is_projected or known.is_geographic):
+            remedy = "Take a projected CRS, or one of longitude and latitude."
+            raise GridError(f"a {known.type_name} has no plane for pixels", where=self.crs, remedy=remedy)
         if not all(np.isfinite((*self.resolution, *self.origin))) or min(self.resolution) <= 0:
             raise GridError(
                 f"no grid has the resolution {self.resolution} and the origin {self.origin}", where=self.crs
@@ -98,9 +104,12 @@ class RegularTiling:
         """Place the pixels of a tile.
 
         Raises:
-            GridError: The text is not a tile.
+            GridError: The text is not a tile, or the grid ends before it.
         """
         index = TileIndex.parse(tile)
+        if self.count is not None and not (0 <= index.row < self.count[0] and 0 <= index.col < self.count[1]):
+            rows, columns = self.count
+            raise GridError(f"no tile '{tile}'", where=self.name, remedy=f"The grid has {rows} x {columns} tiles.")
         left, _, _, top = self._bounds(np.array([index.row]), np.array([index.col]))[0].tolist()
         x, y = self.resolution
         return PixelExtent(crs=self.crs, transform=(x, 0.0, left, 0.0, -y, top), shape=self.tile_shape)
@@ -167,6 +176,12 @@ class RegularTiling:
         first_row, last_row, first_col, last_col = self.tiles_for_bboxes(west, south, east, north)
         high, wide = np.maximum(last_row - first_row + 1, 0), np.maximum(last_col - first_col + 1, 0)
         count = high * wide
+        if (high.astype(np.float64) * wide > MOST_TILES).any():
+            raise GridError(
+                f"an item lies on more than {MOST_TILES:,} tiles",
+                where=self.name,
+                remedy="Take larger pixels, which are in units of the CRS, or larger tiles.",
+            )
         box = np.repeat(np.arange(len(of)), count)
         nth = np.arange(count.sum()) - np.repeat(np.cumsum(count) - count, count)
         return of[box], first_row[box] + nth // wide[box], first_col[box] + nth % wide[box], (count == 1)[box]

@@ -51,12 +51,12 @@ def _any(text: str, parts: Sequence[str]) -> RegularTiling:
     if len(given) > len(_DEFAULTS) or not (given or crs == "EPSG:3035"):
         raise _unreadable(text)
     size, shape, origin = [*given, *_DEFAULTS[len(given) :]]
-    high, wide = _numbers(text, shape.split("x"))
+    rows, columns = _numbers(text, shape.split("x"))
     return RegularTiling(
         crs=crs,
         resolution=_numbers(text, size.split("x") if "x" in size else [size, size]),
         origin=_numbers(text, origin.split(",")),
-        tile_shape=(_whole(text, f"{high:g}"), _whole(text, f"{wide:g}")),
+        tile_shape=(_pixels(text, rows), _pixels(text, columns)),
     )
 
 
@@ -66,6 +66,12 @@ def _numbers(text: str, parts: Sequence[str]) -> tuple[float, float]:
     except ValueError as error:
         raise _unreadable(text) from error
     return first, second
+
+
+def _pixels(text: str, number: float) -> int:
+    if number < 0 or not number.is_integer():
+        raise _unreadable(text)
+    return int(number)
 
 
 def _whole(text: str, part: str) -> int:

@@ -22,6 +22,7 @@ TEXTS = (
     "EPSG:32633:20:512x256:399960,5000040",
     "EPSG:4326:0.25x0.5:100x80:-180,90",
     "EPSG:3413:100:1000x1000:0.5,-7",
+    "EPSG:4326:0.00025:720000x1440000:-180,90",
 )
 
 
@@ -46,12 +47,30 @@ def test_short_forms() -> None:
     [
         "", "mgsr:10", "mgrs:x", "mgrs:30", "webmercator:40", "EPSG:32633", "EPSG:99999:10", "EPSG:3035:0",
         "EPSG:3035:-10", "EPSG:3035:10:0x5", "EPSG:3035:10:5", "EPSG:3035:10:5.5x5", "EPSG:3035:10:5x5:0",
-        "EPSG:3035:nan", "mgrs:10:1",
+        "EPSG:3035:nan", "mgrs:10:1", "EPSG:3035:10:infx5", "EPSG:3035:10:-5x5",
     ],
 )  # fmt: skip
 def test_a_bad_text_is_refused(text: str) -> None:
     with pytest.raises(GridError):
         Grid.parse(text)
+
+
+@pytest.mark.parametrize("crs", ["EPSG:4978", "EPSG:5773"])
+def test_a_crs_without_a_plane_is_refused(crs: str) -> None:
+    with pytest.raises(GridError, match="no plane for pixels"):
+        Grid.parse(f"{crs}:1")
+
+
+@pytest.mark.parametrize("tile", ["r-0001c0000", "r0000c0004", "r0004c0000"])
+def test_a_grid_that_ends_has_no_tile_beyond(tile: str) -> None:
+    with pytest.raises(GridError, match=tile):
+        Grid.parse("webmercator:6").extent(tile)
+
+
+def test_pixels_of_another_unit_are_refused() -> None:
+    footprint = wkb(shapely.box(10, 50, 11, 51))
+    with pytest.raises(GridError, match="more than 1,048,576 tiles"):
+        Grid.parse("EPSG:3035:0.0001").assign(footprint, [None])
 
 
 @given(st.integers(-99_999, 99_999), st.integers(-99_999, 99_999))
