@@ -29,6 +29,6 @@ def ledger(output: str, status: str | None, every: bool) -> None:
 def report(output: str) -> None:
     """Write the catalogue and the HTML report of the run in the folder OUTPUT again, from its ledger."""
     from jeospark.engine.finish import finish
-    from jeospark.engine.job import composites_in
+    from jeospark.engine.job import load_run
 
-    click.echo(finish(composites_in(output)).report)
+    click.echo(finish(load_run(output)).report)

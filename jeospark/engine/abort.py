@@ -17,17 +17,18 @@ LONGEST = 400
 
 
 @contextmanager
-def named_abort(context: SparkContext, output: str) -> Iterator[None]:
+def named_abort(context: SparkContext, output: str, again: str = "") -> Iterator[None]:
     """Turn what Spark raises when it ends a run into a line that says how to go on; Ctrl-C cancels its jobs.
 
     Args:
         context: Spark's.
         output: Folder of the results.
+        again: How to go on; empty for `jeospark resume`.
 
     Raises:
         RunFailedError: It did, or was told to.
     """
-    again = f"`jeospark resume {shlex.quote(output)}`"
+    again = again or f"`jeospark resume {shlex.quote(output)}`"
     with cancelling(context) as interrupted:
         try:
             yield

@@ -15,7 +15,6 @@ from jeospark.storage.publish import exists, read_text, remove, write_text_atomi
 from jeospark.task.program import Program, only_load, program
 
 FILE = "run.json"
-COMPOSITES, STATISTICS = "composites", "zonal statistics"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -35,8 +34,8 @@ class Job:
     """True to leave items with a bad asset out of a unit (and say so in the ledger); False to fail the unit."""
     max_error_ratio: float = 0.0
     """The share of units that may fail before the run counts as failed."""
-    makes: str = COMPOSITES
-    """What its units are: `COMPOSITES`, or parts of `STATISTICS`."""
+    statistics: bool = False
+    """True where the results are statistics of zones, which are not kept here."""
 
     def __post_init__(self) -> None:
         """Refuse what cannot be meant."""
@@ -103,9 +102,10 @@ class Job:
         """
         if exists(self.path(FILE)):
             held = load_job(self.output)
-            if (held.graph.id, held.grid, held.makes) != (self.graph.id, self.grid, self.makes):
+            if (held.graph.id, held.grid, held.statistics) != (self.graph.id, self.grid, self.statistics):
+                what = "statistics of zones" if held.statistics else "the results"
                 raise OutputTakenError(
-                    f"the folder holds {held.makes} of recipe {held.graph.id[:12]} on grid {held.grid}",
+                    f"the folder holds {what} of recipe {held.graph.id[:12]} on grid {held.grid}",
                     where=self.output,
                     remedy="Give another folder, or remove this one.",
                 )
@@ -126,14 +126,17 @@ def load_job(output: str) -> Job:
     return Job(**json.loads(read_text(path)))
 
 
-def composites_in(output: str) -> Job:
-    """The job whose composites are in a folder.
+def load_run(output: str) -> Job:
+    """The job whose results, rasters, are in a folder.
 
     Raises:
-        OutputTakenError: The folder holds no run, or one of another kind.
+        OutputTakenError: The folder holds no run, or statistics of zones.
     """
     job = load_job(output)
-    if job.makes != COMPOSITES:
-        remedy = "Run what made it once more, with the same arguments: it makes what is missing."
-        raise OutputTakenError(f"the folder holds {job.makes}", where=output, remedy=remedy)
+    if job.statistics:
+        raise OutputTakenError(
+            "the folder holds statistics of zones, and not the zones",
+            where=output,
+            remedy="Make the same statistics once more: what is done stays.",
+        )
     return job

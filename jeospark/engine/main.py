@@ -10,7 +10,7 @@ from pyspark.sql import SparkSession
 
 from jeospark.engine.ending import FAILED, Ending, once
 from jeospark.engine.finish import Attempt, Places, finish, remember
-from jeospark.engine.job import Job, composites_in
+from jeospark.engine.job import Job, load_run
 from jeospark.engine.native import native_grid
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import RunResult, resume, run
@@ -79,12 +79,13 @@ def make_job(
     """
     check_href(output)
     graph, settings = ProcessGraph.from_json(recipe), Settings.load()
-    where = {"catalog": str(Path(catalog or settings.catalog).resolve()), "output": absolute(output)}
-    for place in where.values():
+    archive, folder = str(Path(catalog or settings.catalog).resolve()), absolute(output)
+    for place in (archive, folder):
         Roots.load(settings).check(place)
     job = Job(
         recipe=graph.to_json(),
-        **where,
+        catalog=archive,
+        output=folder,
         grid=grid,
         title=title or only_load(graph).collection,
         max_error_ratio=max_error_ratio,
@@ -118,9 +119,9 @@ def resume_job(output: str) -> Ending:
     """Do what is missing or failed of the job in an output folder.
 
     Raises:
-        OutputTakenError: The folder holds no run.
+        OutputTakenError: The folder holds no run, or statistics of zones.
     """
-    composites_in(output)  # A folder without a run is told at once, not when Spark has started.
+    load_run(output)  # A folder without a run is told at once, not when Spark has started.
     spark = spark_session("jeospark resume")
     return _ending(spark, resume(spark, output, Settings.load()))
 

@@ -14,7 +14,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 from jeospark.engine import ledger
 from jeospark.engine.abort import named_abort
 from jeospark.engine.explain import check_fits
-from jeospark.engine.job import Job, composites_in
+from jeospark.engine.job import Job, load_run
 from jeospark.engine.plan import Plan, check_units, make_plan, plan_folders, written_plan
 from jeospark.engine.progress import watching
 from jeospark.engine.session import cores, slots
@@ -74,11 +74,11 @@ def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
     """Do what is missing or failed of the plan that was fixed in an output folder.
 
     Raises:
-        OutputTakenError: The folder holds no run, or one of zonal statistics.
+        OutputTakenError: The folder holds no run, or statistics of zones.
         RunFailedError: Spark gave it up.
         TooLargeError: See `run`.
     """
-    job = composites_in(output)
+    job = load_run(output)
     folder = written_plan(job) or _folder(make_plan(spark, job))
     _check(job, folder, settings)
     return _run(spark, job, folder, settings)

@@ -15,7 +15,7 @@ from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
 from jeospark.engine.abort import named_abort
-from jeospark.engine.job import STATISTICS, Job
+from jeospark.engine.job import Job
 from jeospark.engine.plan import Plan, check_units, make_plan
 from jeospark.engine.session import cores, spark_session
 from jeospark.engine.worker import ENDINGS
@@ -43,6 +43,8 @@ TASKS_PER_CORE = 4
 """Consecutive units of a tile share what its zones cover: fewer tasks find it anew less often."""
 UNITS_PER_TASK = 100
 """At most."""
+AGAIN = "the same statistics once more"
+"""How to go on: `jeospark resume` does not know the zones."""
 AT_ONCE = 10_000
 """Zones placed together."""
 
@@ -116,9 +118,8 @@ class ZonalResult:
             RunFailedError: There are none, as too many units failed.
         """
         if not self.ok:
-            raise RunFailedError(
-                f"statistics: {self._none}", where=self.job.output, remedy="See the ledger; run it again."
-            )
+            remedy = f"See the ledger; then {AGAIN}."
+            raise RunFailedError(f"statistics: {self._none}", where=self.job.output, remedy=remedy)
         return ds.dataset(self.path, schema=RESULTS, format="parquet").to_table()
 
 
@@ -140,7 +141,7 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
     """
     started = perf_counter()
     check_writable(job.output)
-    job = replace(job, makes=STATISTICS)
+    job = replace(job, statistics=True)
     with job.claimed():
         repeats = repeated(zones.table.column("zone"))
         plan = _around(make_plan(spark, job), zones, repeats)
@@ -226,11 +227,12 @@ def _run(spark: SparkSession, shift: ZonalShift) -> Counter[str]:
         LedgerError: Rows of some could not be written.
     """
     tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    with named_abort(spark.sparkContext, shift.job.output):
+    with named_abort(spark.sparkContext, shift.job.output, AGAIN):
         endings = tasks.mapInArrow(mapper(shift), from_arrow_schema(ENDINGS)).toArrow().to_pylist()
     unrecorded = next((ending["unrecorded"] for ending in endings if ending["unrecorded"]), None)
     if unrecorded:
-        raise LedgerError(f"the ledger lacks rows of units that ended: {unrecorded}", where=shift.job.output)
+        what = f"the ledger lacks rows of units that ended: {unrecorded}"
+        raise LedgerError(what, where=shift.job.output, remedy=f"Mend that, then {AGAIN}.")
     ledger.close(shift.job, shift.attempt)
     ledger.tidy(shift.job)
     counts: Counter[str] = Counter()
@@ -247,7 +249,7 @@ def _finish(spark: SparkSession, result: ZonalResult, limits: Limits) -> None:
         RunFailedError: Spark gave it up.
     """
     hrefs = sorted(outcome.href for outcome in ledger.rows(result.job, result.attempt) if outcome.href)
-    with publishing_folder(result.path) as folder, named_abort(spark.sparkContext, result.job.output):
+    with publishing_folder(result.path) as folder, named_abort(spark.sparkContext, result.job.output, AGAIN):
         if hrefs:
             _merge(spark, hrefs, limits, folder)
         else:

@@ -8,7 +8,7 @@ import shapely
 
 from jeospark.engine import ledger
 from jeospark.engine.finish import finish
-from jeospark.engine.job import composites_in
+from jeospark.engine.job import load_run
 from jeospark.engine.main import make_job, resume_job, run_job
 from jeospark.errors import (
     ArgumentError,
@@ -50,6 +50,13 @@ ZONES = [
 ]  # fmt: skip
 
 
+def test_statistics_are_no_run_to_resume(spark, dated, plain, zone_rows, tmp_path):
+    result = zonal(plain, zone_rows(ZONES), tmp_path / "out", crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
+    with pytest.raises(OutputTakenError, match="statistics of zones"):
+        resume_job(result.job.output)
+    assert not list((tmp_path / "out").rglob("*.tif"))
+
+
 def test_a_run_is_what_its_units_are(spark, dated, plain, bench, zone_rows, tmp_path):
     result = zonal(plain, zone_rows(ZONES), tmp_path / "out", crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
     assert (result.ok, result.units, result.done, result.rejected) == (True, 8, 8, 0)
@@ -83,8 +90,8 @@ def test_a_folder_of_statistics_is_none_of_composites(spark, dated, plain, zone_
     output = str(tmp_path / "out")
     zonal(plain, zone_rows(ZONES), output, crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
     job = make_job(plain.to_json(), output=output, grid=FOUR, catalog=dated.catalog)
-    for attempt in (lambda: resume_job(output), lambda: run_job(job), lambda: finish(composites_in(output))):
-        with pytest.raises(OutputTakenError, match="the folder holds zonal statistics"):
+    for attempt in (lambda: resume_job(output), lambda: run_job(job), lambda: finish(load_run(output))):
+        with pytest.raises(OutputTakenError, match="the folder holds statistics of zones"):
             attempt()
 
 
