@@ -103,7 +103,8 @@ def _single(data: NDArray[np.generic], valid: NDArray[np.bool_], band: OutputBan
         table = np.zeros((256, 3), dtype=np.uint8)
         for item in band.classes:
             table[item.value] = rgb_of(item.color)
-        return np.moveaxis(table[data.astype(np.uint8)], -1, 0)
+        codes = np.clip(np.nan_to_num(data), 0, 255).astype(np.uint8)
+        return np.moveaxis(table[codes], -1, 0)
     values = data.astype(np.float64)
     if "ndvi" in band.name.lower():
         return colored(values, NDVI, *NDVI_RANGE)

@@ -10,6 +10,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from jeospark.catalog import merge, writer
+from jeospark.catalog.bands import collection_bands
 from jeospark.catalog.schema import INDEX_TYPES, MGRS, OBSERVATION, SOURCES, SOURCES_TYPE
 from jeospark.catalog.store import Catalog
 from jeospark.errors import CatalogError, CollectionNotFoundError, ExtentError
@@ -261,3 +262,17 @@ def test_items_across_the_antimeridian_are_found_from_both_sides(catalog, make_i
     geo = json.loads(pq.read_schema(catalog.items_path("s2")).metadata[b"geo"])
     assert "covering" not in geo["columns"]["geometry"]
     assert catalog.collection("s2")["extent"]["spatial"]["bbox"] == [[-180.0, 60.0, 180.0, 61.0]]
+
+
+def test_classes_are_those_that_a_file_of_classes_holds():
+    classes = [
+        {"value": 1, "name": "water", "color_hint": "0000FF"},
+        {"value": 2, "description": "Trees", "color_hint": "green"},
+        {"value": 3},
+        {"value": -1, "name": "unknown"},
+        {"value": 65535, "name": "none"},
+    ]
+    (band,) = collection_bands({"summaries": {"bands": [{"name": "lc", "classification:classes": classes}]}})
+    assert [(each.value, each.name, each.color) for each in band.classes] == [
+        (1, "water", "#0000ff"), (2, "Trees", "#808080"), (3, "3", "#808080"),
+    ]  # fmt: skip

@@ -61,6 +61,13 @@ def test_classes_have_their_colours(tmp_path):
     assert picture(tmp_path / "a.png")[:, 0, 0].tolist() == [0, 0xA0, 0, 255]
 
 
+def test_classes_are_drawn_beside_what_is_none(tmp_path):
+    bands = [OutputBand(name="scl", classes=(BandClass(value=4, name="vegetation", color="#00a000"),))]
+    data = np.array([[[4, np.nan, 260]]], np.float32)
+    quicklook(data, np.isfinite(data), bands, str(tmp_path / "a.png"))
+    assert picture(tmp_path / "a.png")[:, 0].T.tolist() == [[0, 0xA0, 0, 255], [0, 0, 0, 0], [0, 0, 0, 255]]
+
+
 @pytest.mark.parametrize("valid", [True, False])
 def test_a_constant_or_empty_band_is_no_trouble(tmp_path, valid):
     data = np.full((1, 3, 3), np.nan if not valid else 7.0)
