@@ -137,9 +137,10 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
         GridError: The CRS of the zones is unknown.
         LedgerError: The ledger could not be written.
         OutputTakenError: The output folder holds the results of another recipe.
-        OutputUnwritableError: The output folder cannot be written.
+        OutputUnwritableError: The output folder cannot be written, or is not on a mounted file system.
     """
     started = perf_counter()
+    output_path(job.output)  # What takes no table is told at once, not when all units are made.
     check_writable(job.output)
     job = replace(job, statistics=True)
     with job.claimed():

@@ -50,6 +50,11 @@ ZONES = [
 ]  # fmt: skip
 
 
+def test_an_output_that_takes_no_table_is_refused_at_once(dated, plain, zone_rows):
+    with pytest.raises(OutputUnwritableError, match="mounted file system only"):
+        zonal(plain, zone_rows(ZONES), "http://127.0.0.1:9/out", crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
+
+
 def test_statistics_are_no_run_to_resume(spark, dated, plain, zone_rows, tmp_path):
     result = zonal(plain, zone_rows(ZONES), tmp_path / "out", crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
     with pytest.raises(OutputTakenError, match="statistics of zones"):
