@@ -11,6 +11,8 @@ from jeospark.errors import EmptySelectionError, OutputTakenError, SettingError,
 from jeospark.output import OutputBand
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.storage.href import join
+from jeospark.storage.kinds import is_remote
+from jeospark.storage.posix import output_path
 from jeospark.storage.publish import exists, read_text, remove, write_text_atomic
 from jeospark.task.program import Program, only_load, program
 
@@ -101,7 +103,7 @@ class Job:
             OutputUnwritableError: The folder cannot be written.
         """
         if exists(self.path(FILE)):
-            held = load_job(self.output)
+            held = _read(self.output)
             if (held.graph.id, held.grid, held.statistics) != (self.graph.id, self.grid, self.statistics):
                 what = "statistics of zones" if held.statistics else "the results"
                 raise OutputTakenError(
@@ -116,14 +118,42 @@ def load_job(output: str) -> Job:
     """The job whose results are in a folder.
 
     Raises:
-        OutputTakenError: The folder holds no run.
+        OutputTakenError: The folder holds no run, or one that was made elsewhere.
     """
     path = join(output, FILE)
     if not exists(path):
         raise OutputTakenError(
             "the folder holds no run to resume", where=output, remedy="Give the output folder of an earlier run."
         )
-    return Job(**json.loads(read_text(path)))
+    job = _read(output)
+    if not _is_file(path, join(job.output, FILE)):
+        raise OutputTakenError(
+            f"the folder was moved or copied: its run is that of {job.output}",
+            where=output,
+            remedy="Run the recipe once more, into this folder: what is done stays.",
+        )
+    return job
+
+
+def _is_file(path: str, other: str) -> bool:
+    """True where two names are those of one file; of what is on no mounted file system, that is taken for granted."""
+    if is_remote(path) or is_remote(other):
+        return True
+    return exists(other) and output_path(path).samefile(output_path(other))
+
+
+def _read(output: str) -> Job:
+    """What the file of a job says.
+
+    Raises:
+        OutputTakenError: It is damaged, or of another version of jeospark.
+    """
+    try:
+        return Job(**json.loads(read_text(join(output, FILE))))
+    except (ValueError, TypeError) as error:
+        raise OutputTakenError(
+            f"{FILE} tells of no run ({error})", where=output, remedy="Give another folder, or remove this one."
+        ) from error
 
 
 def load_run(output: str) -> Job:

@@ -1,3 +1,4 @@
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -231,6 +232,25 @@ def test_rows_are_read_again_where_an_attempt_ends_meanwhile(done, monkeypatch):
     found = [["part-000000.parquet"]]
     monkeypatch.setattr(ledger, "names", lambda folder: found.pop() if found else names(folder))
     assert len([*ledger.rows(job, attempt)]) == 8
+
+
+def test_a_folder_that_was_copied_is_no_place_to_resume(spark, done, ndvi, tmp_path):
+    copied = tmp_path / "copied"
+    shutil.copytree(done.folder, copied)
+    with pytest.raises(OutputTakenError, match="moved or copied"):
+        resume(spark, str(copied), Settings.load())
+    (tmp_path / "link").symlink_to(done.folder)
+    assert load_job(str(tmp_path / "link")) == done.plan.job
+    again = run(planned(spark, done.archive, ndvi(), copied), Settings.load())
+    assert (again.units, again.skipped) == (8, 8)
+    assert load_job(str(copied)).output == str(copied)
+
+
+@pytest.mark.parametrize("text", ["{", "{}", "[]"])
+def test_a_damaged_file_of_a_run_is_named(tmp_path, text):
+    (tmp_path / "run.json").write_text(text)
+    with pytest.raises(OutputTakenError, match=r"run\.json tells of no run"):
+        load_job(str(tmp_path))
 
 
 def test_a_folder_without_a_run_cannot_be_resumed(spark, tmp_path):
