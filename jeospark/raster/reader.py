@@ -293,7 +293,9 @@ def _nodata(dataset: DatasetReader, source: Source, dtype: np.dtype[Any]) -> flo
         raise NodataError(
             f"nodata {declared:g} of band {source.band} does not fit its type {dtype}",
             where=source.href,
-            remedy="Mend it with `gdal_edit.py -a_nodata`, or ingest with `--nodata`.",
+            remedy="Mend it with `gdal_edit.py -a_nodata`, or ingest with `--nodata`."
+            if source.nodata is None
+            else "Mend it in its STAC item, or as it was given to `--nodata`, and ingest that again.",
         )
     return float(declared)
 

@@ -171,8 +171,10 @@ def test_integer_without_nodata_is_refused_unless_all_are_usable(tmp_path):
 
 def test_nodata_outside_the_type_is_refused(tmp_path):
     href = write(tmp_path / "a.tif", positions())
-    with pytest.raises(NodataError, match="-9999 of band B04 does not fit its type uint16"):
+    with pytest.raises(NodataError, match="-9999 of band B04 does not fit its type uint16") as caught:
         read(href, Window(0, 0, 2, 2), nodata=-9999.0)
+    # `--nodata` fills in what is not declared, and leaves what is.
+    assert "STAC item" in caught.value.remedy
 
 
 @pytest.mark.parametrize("dtype", ["complex64", "complex_int16"])
