@@ -45,7 +45,7 @@ def versions() -> dict[str, str]:
 def _band(program: Program, name: str) -> OutputBand:
     scaling = program.options.band(name)
     source = {band.name: band for band in program.bands}.get(name, OutputBand(name=name))
-    plain = scaling.scale == 1 and scaling.offset == 0 and program.options.dtype == "uint8"
+    plain = scaling.scale == 1 and scaling.offset == 0 and np.dtype(program.options.dtype).kind in "iu"
     return OutputBand(
         name=name,
         scale=scaling.scale,

@@ -13,6 +13,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jeospark.lab.recipe import load_collection
+from jeospark.output import BandClass, OutputBand
 
 
 @pytest.fixture(params=[False, True], ids=["plain", "compiled"])
@@ -183,3 +184,16 @@ def test_band_without_the_primary_ones_pixel_is_the_same_at_any_tiling(new_world
         return world.run(part, recipe, bands=("B04", "B08"))
 
     np.testing.assert_array_equal(cut_in_tiles(world, whole, run, cell, margin=0), run(whole))
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int16"])
+def test_overviews_of_classes_hold_classes(world, dtype):
+    rows, cols = np.mgrid[:1024, :1024]
+    item = world.item("a", {"SCL": np.where((rows // 2 + cols) % 2, 3, 9).astype(np.uint8)}, block=256)
+    named = tuple(BandClass(value=value, name=str(value), color="#808080") for value in (3, 9))
+    recipe = load_collection("s2", bands=["SCL"]).reduce("max").save(dtype=dtype, nodata=0)
+    world.bands = lambda names: tuple(OutputBand(name=name, classes=named) for name in names)
+    unit = world.unit([item], (1024, 1024))
+    world.run(unit, recipe, bands=("SCL",))
+    with rasterio.open(unit.output_href, overview_level=0) as overview:
+        assert set(np.unique(overview.read(1)).tolist()) <= {3, 9}
