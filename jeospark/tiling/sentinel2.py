@@ -63,8 +63,9 @@ class MgrsTiling:
             ExtentError: No tile meets it.
         """
         west, south, east, north = area.lonlat
-        spans = [(west, east)] if west < east else [(west, 180.0), (-180.0, east)]
-        boxes = np.array([shapely.box(first, south, last, north) for first, last in spans])
+        east += 360.0 if west > east else 0.0
+        turns = [(max(west - turn, -180.0), min(east - turn, 180.0)) for turn in (-360.0, 0.0, 360.0)]
+        boxes = np.array([shapely.box(first, south, last, north) for first, last in turns if first < last])
         _, found = _tree(self.resolution).query(boxes, predicate="intersects")
         if not found.size:
             raise ExtentError(f"no MGRS tile meets the area {area.lonlat}")

@@ -185,6 +185,14 @@ def test_a_footprint_on_both_sides_of_the_antimeridian() -> None:
     }  # fmt: skip
 
 
+@pytest.mark.parametrize(("west", "east"), [(178, 182), (-182, -178)])
+def test_longitudes_of_another_turn_are_those_of_places(west: float, east: float) -> None:
+    grid = Grid.parse("mgrs")
+    assert grid.tiles_over(BBox(west=west, south=-18, east=east, north=-16)) == grid.tiles_over(
+        BBox(west=178, south=-18, east=-178, north=-16)
+    )
+
+
 def test_boxes_over_the_antimeridian_and_about_a_pole() -> None:
     arrays = [np.array([edge]) for edge in (179.0, -17.0, -179.0, -16.0)]
     rows = Grid.parse("EPSG:32701:10:10000x10000:0,10000000").tiling.tiles_for_bboxes(*arrays)
