@@ -155,6 +155,12 @@ def _transform(dataset: DatasetReader, source: Source) -> Affine:
         cause = "is placed by ground control points only" if dataset.gcps[0] else "has no geotransform"
         raise NotRectifiedError(f"the raster {cause}", where=source.href, remedy="Rectify it first, with `gdalwarp`.")
     (rows, cols), (a, b, c, d, e, f) = dataset.shape, tuple(transform)[:6]
+    if not np.isfinite((a, b, c, d, e, f)).all() or a * e == b * d:
+        raise NotRectifiedError(
+            f"the raster's pixels have no size or place ({a:g}, {b:g}, {c:g}, {d:g}, {e:g}, {f:g})",
+            where=source.href,
+            remedy="Mend its geotransform with `gdal_edit.py -a_ullr`, or fetch it again.",
+        )
     # What rounding leaves of a rotation moves no pixel.
     if abs(b) * rows > PIXEL_TOLERANCE * abs(a) or abs(d) * cols > PIXEL_TOLERANCE * abs(e):
         raise NotRectifiedError(

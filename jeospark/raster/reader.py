@@ -309,6 +309,6 @@ def _as_float(native: NDArray[Any], nodata: float, dtype: DTypeLike = np.float32
     # What float32 cannot hold is infinite, as it is in files of float32.
     with np.errstate(over="ignore"):
         values: NDArray[np.floating] = native.astype(dtype)
-    if not np.isnan(nodata):
-        values[native == nodata] = np.nan
+        if not np.isnan(nodata):
+            values[native == nodata] = np.nan
     return values

@@ -252,6 +252,21 @@ def test_rotated_file_is_refused(tmp_path):
         read(href, Window(0, 0, 1, 1))
 
 
+@pytest.mark.parametrize(("a", "c", "e"), [(0, 600000, 0), (10, 600000, 0), (np.nan, 600000, -10), (10, np.inf, -10)])
+def test_pixels_without_size_or_place_are_refused(tmp_path, a, c, e):
+    href = write(tmp_path / "a.tif", positions(), Affine(a, 0, c, 0, e, 5900040), nodata=0)
+    with pytest.raises(NotRectifiedError, match="no size or place"):
+        read(href, Window(0, 0, 1, 1))
+
+
+def test_nodata_beyond_float32_is_infinite_there(tmp_path):
+    data = positions().astype(np.float32)
+    data[0, 0] = -np.inf
+    href = write(tmp_path / "a.tif", data)
+    _, out, _ = read(href, Window(0, 0, 1, 2), nodata=-1.7976931348623157e308)
+    np.testing.assert_array_equal(out, np.array([[np.nan, 2]], np.float32))
+
+
 def test_a_rotation_by_rounding_is_none(tmp_path):
     skewed = Affine(10, 1e-12, 600000, -1e-12, -10, 5900040)
     href = write(tmp_path / "a.tif", positions(), skewed, nodata=0)
