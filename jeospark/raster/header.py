@@ -18,7 +18,9 @@ def describe(href: str, variable: str | None = None) -> RasterInfo:
     """
     with Datasets(1) as datasets, reading(href):
         dataset = datasets.get(href, variable)
-        placed: Transform | None = None if dataset.transform.is_identity else tuple(dataset.transform)[:6]
+        transform = dataset.transform
+        nowhere = transform.is_identity or transform.is_degenerate
+        placed: Transform | None = None if nowhere else tuple(transform)[:6]
         return RasterInfo(
             crs=_text(dataset.crs) if dataset.crs else None,
             transform=placed,

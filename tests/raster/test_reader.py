@@ -21,6 +21,7 @@ from jeospark.errors import (
 from jeospark.model import Source
 from jeospark.raster.datasets import Datasets
 from jeospark.raster.env import gdal_environment
+from jeospark.raster.header import describe
 from jeospark.raster.placement import Fit, Target
 from jeospark.raster.reader import BandReader
 from jeospark.raster.window import Window, split
@@ -257,6 +258,10 @@ def test_pixels_without_size_or_place_are_refused(tmp_path, a, c, e):
     href = write(tmp_path / "a.tif", positions(), Affine(a, 0, c, 0, e, 5900040), nodata=0)
     with pytest.raises(NotRectifiedError, match="no size or place"):
         read(href, Window(0, 0, 1, 1))
+
+
+def test_the_catalogue_is_told_no_place_of_pixels_without_size(tmp_path):
+    assert describe(write(tmp_path / "a.tif", positions(), Affine(0, 0, 600000, 0, 0, 5900040))).transform is None
 
 
 def test_nodata_beyond_float32_is_infinite_there(tmp_path):
