@@ -6,7 +6,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from pyproj import Transformer
 
@@ -364,6 +364,7 @@ EVERYWHERE = (0, 0, 5 * SIDE, 5 * SIDE)
     margin=st.sampled_from([0, 15]),
     area=st.one_of(st.none(), st.tuples(*[st.integers(0, 70)] * 2, *[st.integers(1, 60)] * 2)),
 )
+@example([(f"n{at}", datetime(2020, 1, 1, 10, tzinfo=UTC), at, at, 2, 2) for at in (0, 33)], "day", 15, None)
 def test_a_plan_equals_a_plain_one(spark, make_archive, ndvi, items, period_name, margin, area):
     archive = make_archive()
     for name, moment, *place_and_size in items:
@@ -371,7 +372,8 @@ def test_a_plan_equals_a_plain_one(spark, make_archive, ndvi, items, period_name
     recipe = ndvi(period_name, dilation=margin, bbox=area and box_of(*area))
     units = units_of(planned(spark, archive.save(), recipe, archive.folder))
     touching = naive(items, period_name, area or EVERYWHERE, 0)
-    near = naive(items, period_name, area or EVERYWHERE, margin / PIXEL)
+    # Pixels count by their centres: one pixel lies between those on both sides of an edge.
+    near = naive(items, period_name, area or EVERYWHERE, max(margin / PIXEL - 1, 0))
     # Metres become degrees for the worst direction: an item may join a unit though it lies a little too far off.
     far = naive(items, period_name, area or EVERYWHERE, 2 * margin / PIXEL)
     assert units.keys() == touching.keys()
