@@ -47,8 +47,13 @@ def ingest(
     Raises:
         SourceError: Nothing gave an item; the text holds the first reason.
         CatalogError: The items cannot be stored together.
+        OutputError: The catalogue's folder cannot be written, or is full.
     """
-    paths = _sources(source_path)
+    try:
+        paths = _sources(source_path)
+    except OSError as error:
+        what = f"the source cannot be read ({error.strerror})"
+        raise SourceError(what, where=error.filename or source_path, remedy="Check it.") from error
     reading = _Reading(profile, describe)
     items = (_filled(item, nodata) for item in reading.items(paths))
     first = next(items, None)
@@ -72,7 +77,7 @@ class _Reading:
     def __init__(self, profile: Profile | None, describe: Describe | None) -> None:
         self._profile = profile
         self._describe = describe
-        self._seen: set[str] = set()
+        self._seen: dict[str, tuple[str, Path]] = {}
         self.rejected: list[tuple[str, str]] = []
 
     def items(self, paths: list[Path]) -> Iterator[dict[str, Any]]:
@@ -81,14 +86,22 @@ class _Reading:
                 yield from self._new(path)
             except SourceError as error:
                 self._reject(error.where or str(path), reason_of(error))
+            except OSError as error:
+                self._reject(error.filename or str(path), f"it cannot be read ({error.strerror}).")
 
     def _new(self, path: Path) -> Iterator[dict[str, Any]]:
         for item in self._items(path):
-            if item["id"] in self._seen:
-                self._reject(_origin(item, path), f"another source gave an item '{item['id']}' already.")
-            else:
-                self._seen.add(item["id"])
+            origin = _origin(item, path)
+            if item["id"] not in self._seen:
+                self._seen[item["id"]] = origin, path
                 yield item
+            elif not self._is_same(item["id"], origin, path):
+                self._reject(origin, f"another source gave an item '{item['id']}' already.")
+
+    def _is_same(self, item_id: str, origin: str, path: Path) -> bool:
+        """True where a catalogue led to the item's file, which is a source of its own, too."""
+        first, way = self._seen[item_id]
+        return origin == first and path != way
 
     def _items(self, path: Path) -> Iterator[dict[str, Any]]:
         if path.suffix.lower() in _NETCDF_SUFFIXES:
@@ -124,7 +137,7 @@ def _is_product(folder: Path) -> bool:
 
 
 def _sources(source_path: str) -> list[Path]:
-    """List the sources at a path: itself, what its pattern matches, or the products and cubes in the folder."""
+    """List the sources at a path: itself, what its pattern matches, or what lies in the folder."""
     path = Path(source_path)
     if path.exists():
         return _in_folder(path) if path.is_dir() and not _is_product(path) else [path]
@@ -138,4 +151,5 @@ def _in_folder(folder: Path) -> list[Path]:
     inside = sorted(folder.iterdir())
     products = [one for one in inside if one.is_dir() and (one.suffix == ".SAFE" or _is_product(one))]
     files = [one for one in inside if one.suffix.lower() in {".zip", *_NETCDF_SUFFIXES}]
-    return products + files or [folder]
+    documents = [one for one in inside if one.suffix.lower() in _JSON_SUFFIXES]
+    return products + files + documents if products or files else [folder]

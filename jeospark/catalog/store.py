@@ -80,6 +80,7 @@ class Catalog:
 
         Raises:
             CatalogError: The id cannot name a folder, there is no item, or the items cannot be stored together.
+            OutputError: The catalogue's folder cannot be written, or is full.
         """
         identifier = str(collection["id"])
         if not _ID.fullmatch(identifier):

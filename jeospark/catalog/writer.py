@@ -6,7 +6,7 @@ import json
 import os
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -21,6 +21,7 @@ from jeospark.catalog.merge import Spool, merged
 from jeospark.catalog.schema import DIGEST
 from jeospark.catalog.times import format_time
 from jeospark.errors import CatalogError
+from jeospark.storage.publish import output_error
 
 ITEMS = "items.parquet"
 DOCUMENT = "collection.json"
@@ -56,19 +57,24 @@ def add_items(folder: Path, collection: Mapping[str, Any], items: Iterable[Mappi
 
     Raises:
         CatalogError: There is no item, or the items cannot be stored together.
+        OutputError: The folder cannot be written, or is full.
     """
     stream = iter(items)
     first = next(stream, None)
     if first is None and not (folder / DOCUMENT).exists():
         raise CatalogError("there is no item to add", where=str(folder), remedy="Give at least one.")
     offered = stream if first is None else itertools.chain([first], stream)
-    folder.mkdir(parents=True, exist_ok=True)
-    with _locked(folder), tempfile.TemporaryDirectory(prefix=".spool-", dir=folder) as spool:
+    with ExitStack() as held:
+        with _writing(folder):
+            folder.mkdir(parents=True, exist_ok=True)
+            held.enter_context(_locked(folder))
+            spool = held.enter_context(tempfile.TemporaryDirectory(prefix=".spool-", dir=folder))
         return _Addition(folder, Path(spool)).run(collection, offered)
 
 
 class _Addition:
     def __init__(self, folder: Path, spool: Path) -> None:
+        self._folder = folder
         self._items = folder / ITEMS
         self._document = folder / DOCUMENT
         self._temporary = spool
@@ -81,10 +87,12 @@ class _Addition:
 
     def run(self, collection: Mapping[str, Any], items: Iterable[Mapping[str, Any]]) -> Added:
         for chunk in _chunks(items, _CHUNK):
-            self._take(collection["id"], chunk)
-        if self._fresh:
-            self._write_items()
-        self._write_document({**(self._previous or {}), **collection})
+            with _writing(self._folder):
+                self._take(collection["id"], chunk)
+        with _writing(self._folder):
+            if self._fresh:
+                self._write_items()
+            self._write_document({**(self._previous or {}), **collection})
         updated = sum(key in self._known for key in self._fresh)
         return Added(added=len(self._fresh) - updated, updated=updated, unchanged=len(self._unchanged))
 
@@ -181,6 +189,15 @@ def _extent(boxes: pa.ChunkedArray) -> list[float]:
     if pc.any(crossing).as_py() and not pc.all(crossing).as_py():
         return [-180.0, south, 180.0, north]
     return [pc.min(side["xmin"]).as_py(), south, pc.max(side["xmax"]).as_py(), north]
+
+
+@contextmanager
+def _writing(folder: Path) -> Iterator[None]:
+    """Name what the system refuses to write; errors of whoever offers items stay what they are."""
+    try:
+        yield
+    except OSError as error:
+        raise output_error(error, str(folder)) from error
 
 
 @contextmanager

@@ -1,3 +1,4 @@
+import errno
 import json
 import shutil
 
@@ -6,7 +7,7 @@ import pytest
 from jeospark.catalog.ingest import ingest
 from jeospark.catalog.profile import SENTINEL_2_L2A
 from jeospark.catalog.store import Catalog
-from jeospark.errors import SourceError
+from jeospark.errors import OutputUnwritableError, SourceError
 
 NAME = "S2B_MSIL2A_202305{day}T100031_N0509_R122_T32TQM_20230501T150000"
 
@@ -55,6 +56,50 @@ def test_a_stac_file(catalog, make_item, tmp_path):
     (tmp_path / "item.json").write_text(json.dumps(make_item()))
     assert ingest(catalog, str(tmp_path / "item.json"), "one").added == 1
     assert ingest(catalog, str(tmp_path), "one").unchanged == 1
+
+
+def test_stac_files_beside_products_are_read_too(catalog, write_safe, make_item, tmp_path):
+    write_safe()
+    (tmp_path / "b.json").write_text(json.dumps(make_item("b")))
+    link = {"rel": "item", "href": "./b.json"}
+    (tmp_path / "catalog.json").write_text(json.dumps({"type": "Catalog", "id": "c", "links": [link]}))
+    (tmp_path / "notes.json").write_text("{}")
+    done = ingest(catalog, str(tmp_path), "both")
+    assert done.added == 2
+    assert [path for path, _ in done.rejected] == [str(tmp_path / "notes.json")]
+
+
+def test_an_item_twice_in_one_file_is_named(catalog, make_item, tmp_path):
+    both = {"type": "FeatureCollection", "features": [make_item(), make_item(box=(1.0, 2.0, 3.0, 4.0))]}
+    (tmp_path / "items.json").write_text(json.dumps(both))
+    done = ingest(catalog, str(tmp_path / "items.json"), "one")
+    assert done.added == 1
+    assert "already" in done.rejected[0][1]
+
+
+def test_a_catalogue_that_cannot_be_written_is_named(make_item, tmp_path):
+    (tmp_path / "item.json").write_text(json.dumps(make_item()))
+    (tmp_path / "file").write_text("in the way")
+    with pytest.raises(OutputUnwritableError, match="file/one"):
+        ingest(Catalog(tmp_path / "file"), str(tmp_path / "item.json"), "one")
+
+
+def test_sources_that_cannot_be_looked_at_are_named(catalog, write_safe, monkeypatch, tmp_path):
+    write_safe()
+    (tmp_path / "a.nc").write_text("")
+
+    def refused(path, *_):
+        raise PermissionError(errno.EACCES, "Permission denied", path)
+
+    with monkeypatch.context() as patched:
+        patched.setattr("jeospark.catalog.ingest.netcdf_items", refused)
+        assert ingest(catalog, str(tmp_path), "s2").rejected == (
+            (str(tmp_path / "a.nc"), "it cannot be read (Permission denied)."),
+        )
+    # Tests may run as root, who may look into every folder.
+    monkeypatch.setattr("jeospark.catalog.ingest._in_folder", refused)
+    with pytest.raises(SourceError, match="Permission denied"):
+        ingest(catalog, str(tmp_path), "s2")
 
 
 @pytest.mark.parametrize("name", ["missing", "text.txt", "empty"])
