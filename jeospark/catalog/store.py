@@ -20,6 +20,7 @@ from jeospark.catalog.sources import source_from_row
 from jeospark.catalog.writer import DOCUMENT, ITEMS, Added, add_items
 from jeospark.errors import CatalogError, CollectionNotFoundError
 from jeospark.model import ItemRef
+from jeospark.storage.publish import output_path
 
 _ID = re.compile(r"[\w.+-]*\w[\w.+-]*")
 
@@ -42,8 +43,12 @@ class Catalog:
     """
 
     def __init__(self, root: str | Path) -> None:
-        """Name the folder; it need not exist before the first `add`."""
-        self._root = Path(root)
+        """Name the folder; it need not exist before the first `add`.
+
+        Raises:
+            OutputUnwritableError: It is on no mounted file system.
+        """
+        self._root = output_path(str(root))
 
     def collections(self) -> list[dict[str, Any]]:
         """Give the STAC documents of all collections, sorted by id."""

@@ -107,11 +107,13 @@ def _checked(output: str | None, kind: str | None, crs: str | None) -> str | Non
     """The format; what is typed wrongly is told before Spark takes its seconds to start."""
     from jeospark.sql.crs import parse_crs
     from jeospark.sql.formats import TEXTS, format_of
+    from jeospark.storage.publish import output_path
 
     if crs is not None:
         parse_crs(crs)
-    if kind is None and output is not None:
-        kind = format_of(output)
+    if output is not None:
+        output_path(output)
+        kind = kind or format_of(output)
     if output is None and kind is not None and kind not in TEXTS:
         raise FormatError(f"{kind} is no text", remedy="Name a file with -o.")
     return kind

@@ -13,7 +13,7 @@ from jeospark.cli import options
 @click.option("--size", default=512, show_default=True, type=click.IntRange(1, 8192), help="Longest side in pixels.")
 @click.option("--crs", default="EPSG:3857", show_default=True, help="CRS of the picture.")
 @click.option("--period", help="Which period, of a recipe that has several (default: the last with items).")
-@click.option("--output", "-o", required=True, type=click.Path(path_type=Path), help="PNG to write.")
+@click.option("--output", "-o", required=True, metavar="FILE", help="PNG to write; a path or an href.")
 @options.catalog
 def preview(
     recipe: Path,
@@ -21,7 +21,7 @@ def preview(
     size: int,
     crs: str,
     period: str | None,
-    output: Path,
+    output: str,
     catalog: str | None,
 ) -> None:
     """Evaluate RECIPE over an area at screen resolution, without Spark, and write a picture."""

@@ -22,7 +22,7 @@ from jeospark.errors import CrsUnknownError, FormatError
 from jeospark.settings import Settings
 from jeospark.sql.answer import EXTENSION, WKB, Answer, unique
 from jeospark.sql.crs import parse_crs, same_crs
-from jeospark.storage.publish import check_writable, publish
+from jeospark.storage.publish import check_writable, output_path, publish
 from jeospark.storage.roots import Roots
 from jeospark.vector.crs import NO_CODE
 
@@ -66,7 +66,7 @@ def write(answer: Answer, path: str, kind: str | None = None, crs: str | None = 
         ForbiddenError: It would lie outside the allowed roots.
     """
     writer = WRITERS[kind or format_of(path)]
-    target = Path(path).absolute()
+    target = output_path(path).absolute()
     Roots.load(Settings.load()).check(str(target))
     check_writable(str(target.parent))
     # GDAL looks at suffixes: the file has its own name, in a folder of its own.

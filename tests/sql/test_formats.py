@@ -8,7 +8,7 @@ import pyogrio
 import pytest
 import shapely
 
-from jeospark.errors import CrsUnknownError, FormatError, OutputError
+from jeospark.errors import CrsUnknownError, FormatError, OutputError, OutputUnwritableError
 from jeospark.sql.answer import answer_of
 from jeospark.sql.formats import format_of, write
 
@@ -138,6 +138,15 @@ def test_formats_that_need_one_geometry(tmp_path):
     wkb = shapely.to_wkb(POINTS)
     with pytest.raises(FormatError, match=r"2 geometry columns \(a, b\)"):
         write(answer_of(pa.table({"a": wkb, "b": wkb}), ("a", "b")), str(tmp_path / "a.geojson"))
+
+
+def test_files_of_answers_are_on_mounted_file_systems(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(OutputUnwritableError, match=r"\[https://host/a\.csv\]"):
+        write(answer(), "https://host/a.csv")
+    assert [*tmp_path.iterdir()] == []
+    write(answer(), f"file://{tmp_path}/a.csv")
+    assert (tmp_path / "a.csv").exists()
 
 
 def test_suffixes_and_folders(tmp_path):
