@@ -20,7 +20,7 @@ from jeospark.engine.progress import watching
 from jeospark.engine.session import cores, slots
 from jeospark.engine.worker import ENDINGS, Shift, mapper
 from jeospark.errors import LedgerError
-from jeospark.planning.folder import PlanFolder
+from jeospark.planning.folder import PlanFolder, gone_if_refused
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable
 from jeospark.storage.sweep import sweep
@@ -54,7 +54,7 @@ class RunResult:
 
 
 def run(plan: Plan, settings: Settings) -> RunResult:
-    """Fix a plan, then do what of it is not published yet.
+    """Fix a plan, then do what of it is not published yet; a plan that is refused does not stay.
 
     Raises:
         EmptySelectionError: The plan has no unit.
@@ -66,7 +66,8 @@ def run(plan: Plan, settings: Settings) -> RunResult:
     check_writable(plan.job.output)
     with plan.job.claimed():
         folder = _folder(plan)
-        _check(plan.job, folder, settings)
+        with gone_if_refused(folder):
+            _check(plan.job, folder, settings)
     return _run(plan.session, plan.job, folder, settings)
 
 

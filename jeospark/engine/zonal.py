@@ -22,6 +22,7 @@ from jeospark.engine.worker import ENDINGS
 from jeospark.engine.zonal_worker import ZonalShift, mapper, placed_path
 from jeospark.errors import EmptySelectionError, LedgerError, RunFailedError
 from jeospark.grid import BBox, Grid
+from jeospark.planning.folder import gone_if_refused
 from jeospark.recipe.analysis import period
 from jeospark.recipe.partition import DATE
 from jeospark.settings import Settings
@@ -147,7 +148,8 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
         repeats = repeated(zones.table.column("zone"))
         plan = _around(make_plan(spark, job), zones, repeats)
         folder = plan.write()
-        check_units(folder.units, job)
+        with gone_if_refused(folder):
+            check_units(folder.units, job)
     attempt = ledger.attempt_name(job)
     ground = Ground(Grid.parse(job.grid), folder.extents(), METHODS[zones.coverage])
     rejected = _place(zones, ground, repeats, job, attempt)

@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from datetime import datetime
 
@@ -9,10 +10,11 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from jeospark.errors import EmptySelectionError, TooLargeError
 from jeospark.model import Unit
 from jeospark.schema import COUNTS, UNITS, unit_of
 from jeospark.storage.href import join
-from jeospark.storage.publish import exists, read_text, write_text_atomic
+from jeospark.storage.publish import exists, read_text, remove_folder, write_text_atomic
 from jeospark.storage.tables import open_table, write_table
 from jeospark.tiling.extent import PixelExtent
 
@@ -142,6 +144,20 @@ def complete(path: str, parts: Iterable[Part]) -> PlanFolder:
     ordered = tuple(sorted((part for part in parts if part.units), key=lambda part: part.name))
     write_text_atomic(_href(path, INDEX), json.dumps([asdict(part) for part in ordered]), private=True)
     return PlanFolder(path=path, parts=ordered)
+
+
+@contextmanager
+def gone_if_refused(plan: PlanFolder) -> Iterator[None]:
+    """Remove a plan that turns out to be one that cannot be run.
+
+    Raises:
+        OutputError: The storage does not do it.
+    """
+    try:
+        yield
+    except (EmptySelectionError, TooLargeError):
+        remove_folder(plan.path)
+        raise
 
 
 def is_complete(path: str) -> bool:

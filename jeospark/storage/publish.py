@@ -3,14 +3,15 @@
 Nothing else in jeospark creates, renames or looks for a result.
 """
 
+import os
 import shutil
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 from jeospark.errors import OutputUnwritableError
-from jeospark.storage.href import is_cut
-from jeospark.storage.kinds import storage_of
+from jeospark.storage.href import is_cut, join
+from jeospark.storage.kinds import is_remote, storage_of
 from jeospark.storage.parts import final_name, is_dead
 from jeospark.storage.posix import attempt_path, output_error, output_path
 from jeospark.storage.tokens import redact
@@ -19,7 +20,7 @@ from jeospark.storage.upload import publishing_errors
 __all__ = [
     "attempt_path", "check_writable", "exists", "names", "output_error", "output_path", "publish", "publishing",
     "publishing_folder",
-    "read_bytes", "read_text", "remove", "write_text_atomic",
+    "read_bytes", "read_text", "remove", "remove_folder", "write_text_atomic",
 ]  # fmt: skip
 
 
@@ -148,6 +149,19 @@ def remove(href: str) -> None:
     """
     with publishing_errors(href):
         storage_of(href).remove(href)
+
+
+def remove_folder(folder: str) -> None:
+    """Remove a folder of published files; on a mounted file system those above it that are empty then go, too.
+
+    Raises:
+        OutputError: The storage does not do it.
+    """
+    for name in names(folder):
+        remove(join(folder, name))
+    if not is_remote(folder):
+        with suppress(OSError):
+            os.removedirs(output_path(folder))
 
 
 def write_text_atomic(href: str, text: str, *, private: bool = False) -> None:

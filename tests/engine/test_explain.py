@@ -130,6 +130,7 @@ def test_what_cannot_fit_is_not_run_either(spark, archive, ndvi, tmp_path):
     job = make_job(ndvi().to_json(), output=str(tmp_path), catalog=archive.save().catalog, grid=GRID)
     with pytest.raises(TooLargeError, match="30 observations"):
         run(make_plan(spark, job), replace(Settings.load(), worker_memory_mb=4, compile=False))
+    assert not (tmp_path / "plan").exists()
 
 
 def test_an_empty_selection_is_named(spark, archive, ndvi, tmp_path):

@@ -223,6 +223,7 @@ def test_a_run_of_nothing_is_named(spark, done, ndvi, tmp_path):
     plan = planned(spark, done.archive, ndvi(interval=("1999-01-01", "2000-01-01")), tmp_path / "out")
     with pytest.raises(EmptySelectionError, match="no item"):
         run(plan, Settings.load())
+    assert [*(tmp_path / "out").iterdir()] == []
     # The folder is free for the recipe that is meant.
     planned(spark, done.archive, ndvi(), tmp_path / "out").job.save()
 
