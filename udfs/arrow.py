@@ -72,7 +72,7 @@ NUMBERS: dict[str, tuple[Callable[..., Any], str]] = {
     "chip_min": (_of_usable(np.min), "double"),
     "chip_max": (_of_usable(np.max), "double"),
     "chip_count": (lambda chip: np.isfinite(chip).sum(), "int"),
-    "chip_valid_share": (lambda chip: np.isfinite(chip).mean(), "double"),
+    "chip_valid_share": (lambda chip: np.isfinite(chip).mean() if chip.size else np.nan, "double"),
     "chip_histogram": (histogram, "array<bigint>"),
 }
 """A value a chip, and its type in Spark."""

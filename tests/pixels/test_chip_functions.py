@@ -115,6 +115,11 @@ def test_ready_columns_become_what_a_plain_one_becomes():
     assert pa.array(pd.Series(made[:1])).to_pylist()[0][0] == 1.0
 
 
+def test_a_chip_of_no_pixel_has_no_share_of_valid_ones():
+    share, _ = arrow.NUMBERS["chip_valid_share"]
+    assert np.isnan(share(np.float32([])))
+
+
 def test_kernels_come_without_spark_and_pandas():
     code = "import udfs.arrow, sys; print(sorted({'pandas', 'pyarrow', 'pyspark'} & set(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
