@@ -55,7 +55,7 @@ class ProcessGraph(Steps):
         except (OSError, UnicodeDecodeError) as error:
             remedy = "Give a JSON file in UTF-8."
             raise RecipeError(f"the recipe cannot be read ({error})", where=str(path), remedy=remedy) from error
-        return cls.from_json(text)
+        return cls(*parse_steps(read_document(text, where=str(path))))
 
     def to_json(self) -> str:
         """Write JSON, with the nodes' own names and descriptions."""

@@ -13,8 +13,8 @@ Document = Mapping[str, object]
 _NODE_KEYS = ("process_id", "arguments", "result", "description", "namespace")
 
 
-def read_document(source: str | Document) -> Document:
-    """Parse JSON text where it is text, and find the process graph in it.
+def read_document(source: str | Document, *, where: str = "") -> Document:
+    """Parse JSON text where it is text, and find the process graph in it; `where` names its file in errors.
 
     Raises:
         RecipeError: It is no JSON, or no process graph is in it.
@@ -24,13 +24,14 @@ def read_document(source: str | Document) -> Document:
         try:
             document = json.loads(source)
         except (ValueError, RecursionError) as error:
-            raise RecipeError(f"the recipe is no JSON: {error}", remedy="Check the text at that place.") from error
+            what = f"the recipe is no JSON: {error}"
+            raise RecipeError(what, where=where, remedy="Check the text at that place.") from error
     for key in ("process", "process_graph"):
         inner = document.get(key) if isinstance(document, Mapping) else None
         if isinstance(inner, Mapping) and "process_id" not in inner:
             document = inner
     if not isinstance(document, Mapping):
-        raise RecipeError(f"a process graph is an object, not {type(document).__name__}")
+        raise RecipeError(f"a process graph is an object, not {type(document).__name__}", where=where)
     _check_text(document)
     return document
 
