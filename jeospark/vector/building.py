@@ -27,6 +27,7 @@ from jeospark.vector.source import Source
 from jeospark.vector.sources.columns import COVERING
 from jeospark.vector.sources.request import FID, GEOMETRY, Opened, Request
 from jeospark.vector.spool import Spool, spool
+from jeospark.words import are, numbered
 
 REPAIRS_FILE = "_repairs.parquet"
 """A name that readers of Parquet folders leave out."""
@@ -226,22 +227,26 @@ def remarks(tally: Tally, opened: Opened, moved: dict[str, Any] | None) -> Itera
     """What a user should know of the features."""
     with_geometry = tally.features - features_without(tally)
     if tally.empty:
-        yield f"{tally.empty} empty geometries are null"
+        yield f"{numbered(tally.empty, 'empty geometry', 'empty geometries')} {are(tally.empty)} null"
     if tally.measured:
-        yield f"{tally.measured} geometries had an M coordinate, which GeoParquet does not have: it is left out"
+        yield f"{_geometries(tally.measured)} had an M coordinate, which GeoParquet does not have: it is left out"
     if tally.not_finite:
-        yield f"{tally.not_finite} geometries have coordinates that are not finite"
+        yield f"coordinates of {_geometries(tally.not_finite)} are not finite"
     if with_geometry and tally.swapped > with_geometry / 2:
         yield (
             f"x and y may be swapped: {tally.swapped} of {with_geometry} geometries are outside the area of use of the "
             "CRS, or the extent that the source states, and would be inside with x and y swapped"
         )
     elif tally.outside:
-        yield f"{tally.outside} geometries are outside the area of use of the CRS"
+        yield f"{_geometries(tally.outside)} {are(tally.outside)} outside the area of use of the CRS"
     if opened.edges != "planar":
         yield f"edges are {opened.edges} in the source; planar operations approximate them"
     if moved and moved["better"]:
         yield f"a better transformation needs grids that are not installed: {moved['better']}"
+
+
+def _geometries(count: int) -> str:
+    return numbered(count, "geometry", "geometries")
 
 
 def discard(folder: Path, keep: set[str]) -> None:

@@ -16,6 +16,7 @@ from jeospark.vector.ids import Known, id_numbers
 from jeospark.vector.sources.columns import plain_type
 from jeospark.vector.sources.open import open_source
 from jeospark.vector.sources.request import GEOMETRY, Opened, Request
+from jeospark.words import are, numbered
 
 REJECTS_FILE = "_rejects.parquet"
 """A name that readers of Parquet folders leave out."""
@@ -115,13 +116,13 @@ class Source:
 
     def notes(self) -> tuple[str, ...]:
         """What the layer's document should say of the source."""
-        twice = [f"{self.twice} rows came again with the id of another, and are left out"] if self.twice else []
-        return (*twice, *self.left_out())
+        told = f"{numbered(self.twice, 'row')} came again with the id of another, and {are(self.twice)} left out"
+        return (*([told] if self.twice else []), *self.left_out())
 
     def left_out(self) -> tuple[str, ...]:
         """Values of features that could not be read, by reason."""
         found = self._rejects.left_out if self._rejects else {}
-        return tuple(f"{count} values are null: {reason}" for reason, count in sorted(found.items()))
+        return tuple(f"{numbered(n, 'value')} {are(n)} null: {reason}" for reason, n in sorted(found.items()))
 
     def close(self, folder: Path) -> dict[str, Any] | None:
         """Finish the list of rejects and put it into a folder.

@@ -42,7 +42,7 @@ def test_feeds(run, tmp_path):
         "id,latitude,longitude,ignition_date,ignition_state\n1,26.5,-80.5,2000-11-01,Florida\n2,x,1,2000-1-1,\n"
     )
     assert "fired " in CliRunner().invoke(main, ["vectors", "feeds"]).output
-    assert "1 features" in run("add", "fires", str(path), "--as", "fired")
+    assert "1 feature " in run("add", "fires", str(path), "--as", "fired")
     assert "1: 1 latitude is not a number" in run("describe", "fires")
     assert "0 added, 0 updated, 1 known, 1 rejected" in run("append", "fires", str(path))
     assert "FeedError: no feed is called 'x'" in run("add", "other", str(path), "--as", "x", code=2)

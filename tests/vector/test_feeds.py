@@ -97,7 +97,7 @@ def test_positions_of_ships(layers, rows, rejects, feed):
     listed = {row["row"]: row["reason"] for row in rejects("ais")}
     assert listed[7] == "time is not an instant: 'yesterday'"
     assert sorted(listed) == [4, 5, 6, 7, 8]
-    assert any("1 rows came again" in note for note in layer.notes)
+    assert any("1 row came again" in note for note in layer.notes)
     one, two = rows("ais", "time")
     assert (one["sog"], two["sog"], one["heading"], one["vessel_name"]) == (1.5, None, None, "A, B")
     assert one["geometry"] == shapely.Point(-88.25, 30.5)
@@ -162,14 +162,14 @@ def test_an_event_without_its_place_is_kept(layers, rows, feed):
     layer = feed("gdelt-events", "".join(lines))
     assert (layer.features, layer.null_geometries) == (2, 1)
     assert layer.rejects["by_reason"] == {"SQLDATE is not a date": 1}
-    told = ["1 values are null: ActionGeo_Lat is not a number", "1 values are null: Actor1Geo_Lat is beyond 90"]
+    told = ["1 value is null: ActionGeo_Lat is not a number", "1 value is null: Actor1Geo_Lat is beyond 90"]
     assert list(layer.notes) == told
     one, two = rows("gdelt_events", "GLOBALEVENTID")
     assert (one["geometry"], one["ActionGeo_Long"], two["Actor1Geo_Lat"]) == (None, 10, None)
     feed("gdelt-events", gdelt_row(4, NumMentions="many"))
     assert list(layers.describe("gdelt_events").notes) == [
         *told,
-        "1 values are null: NumMentions is not a whole number",
+        "1 value is null: NumMentions is not a whole number",
     ]
 
 
@@ -269,7 +269,7 @@ def test_news_of_emm(rows, rejects, feed):
 def test_a_place_in_the_news_can_do_without_its_count(rows, feed):
     layer = feed("emm", EMM.replace('count="2"', 'count="1.5"').replace('score="0.5"', 'score="high"'), ".rss")
     assert [(row["count"], row["score"]) for row in rows("emm", "id")] == [(None, None), (1, None)]
-    assert layer.notes == ("1 values are null: count is not a whole number", "1 values are null: score is not a number")
+    assert layer.notes == ("1 value is null: count is not a whole number", "1 value is null: score is not a number")
 
 
 def test_news_may_be_packed_undated_or_in_an_encoding_that_nobody_knows(rows, feed):

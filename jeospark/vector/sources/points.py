@@ -12,6 +12,7 @@ from pyproj import CRS
 from jeospark.errors import VectorSourceError
 from jeospark.vector.crs import srid_crs
 from jeospark.vector.sources.request import Request
+from jeospark.words import are, numbered
 
 MADE = "\0geometry"
 """Name of the column of geometries that are made of others: no text has such a column, and many have one `geometry`."""
@@ -172,7 +173,7 @@ def _numbers(column: pa.Array, name: str | None, where: str, row: int) -> npt.ND
 def _bad_value(count: int, text: Any, wanted: str, where: str, row: int) -> VectorSourceError:
     shown = text if len(text) < 60 else f"{text[:57]}…"
     return VectorSourceError(
-        f"{count} values are not {wanted}; the first is '{shown}', of row {row + 1}",
+        f"{numbered(count, 'value')} {are(count)} not {wanted}; the first is '{shown}', of row {row + 1}",
         where=where,
         remedy="Correct the file, or the name of the column or the delimiter.",
     )
