@@ -57,10 +57,14 @@ def items(
     from jeospark.catalog.store import Catalog
     from jeospark.settings import Settings
 
-    root = Catalog(catalog or Settings.load().catalog)
+    folder = catalog or Settings.load().catalog
+    root = Catalog(folder)
     if collection is None:
-        for each in root.collections():
-            click.echo(f"{each['id']}\t{each.get('title', '')}")
+        found = root.collections()
+        for each in found:
+            click.echo(f"{each['id']}\t{each.get('title', '')}".rstrip())
+        if not found:
+            click.echo(f"no collection in {folder}: run jeospark ingest first", err=True)
         return
     for item in itertools.islice(root.items(collection, bbox=bbox, interval=(start, end)), limit):
         click.echo(json.dumps(item) if as_json else _line(item))

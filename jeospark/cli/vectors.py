@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from jeospark.cli import options
+from jeospark.words import numbered
 
 if TYPE_CHECKING:
     from jeospark.vector.layers import Layers
@@ -89,8 +90,11 @@ def append(name: str, source: str, catalog: str | None, **given: Any) -> None:
 def list_(catalog: str | None) -> None:
     """List the layers."""
     layers = _layers(catalog)
-    for name in layers.names():
+    names = layers.names()
+    for name in names:
         click.echo(_headline(layers.describe(name)))
+    if not names:
+        click.echo(f"no layer in {layers.folder}: run jeospark vectors add first", err=True)
 
 
 @vectors.command(epilog="Example: jeospark vectors describe parcels")
@@ -146,7 +150,8 @@ def _layers(catalog: str | None) -> "Layers":
 
 def _headline(layer: "Layer") -> str:
     types = ", ".join(layer.geometry_types) or "no geometry"
-    return f"{layer.name:20} {layer.features:>11,} features  {layer.crs_code or layer.crs['name']:12} {types}"
+    count, _, noun = numbered(layer.features, "feature").partition(" ")
+    return f"{layer.name:20} {count:>11} {noun:8}  {layer.crs_code or layer.crs['name']:12} {types}"
 
 
 def _description(layer: "Layer", path: str) -> str:
@@ -181,7 +186,7 @@ def _tell_areas(layer: "Layer", path: str) -> None:
         return
     for each in compare(Path(path), layer):
         ratio = "no declared hectares" if each.ratio is None else f"computed/declared hectares {each.ratio:.4f}"
-        click.echo(f"  {each.country:10}{each.parcels:,} parcels, {ratio}, {each.deviating:,} differ by over 5 %")
+        click.echo(f"  {each.country:10}{numbered(each.parcels, 'parcel')}, {ratio}, {each.deviating:,} over 5 % apart")
 
 
 def _tell_notes(layer: "Layer") -> None:

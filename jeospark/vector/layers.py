@@ -12,7 +12,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from jeospark.errors import LayerCrsError, LayerNameError, LayerNotFoundError, LayerTakenError, VectorSourceError
-from jeospark.storage.publish import output_error, write_text_atomic
+from jeospark.storage.publish import output_error, output_path, write_text_atomic
 from jeospark.vector.appending import Appended, extend
 from jeospark.vector.building import Wishes, build, discard, scratch_folder, source_document
 from jeospark.vector.check import Finding, check
@@ -37,8 +37,17 @@ class Layers:
     """
 
     def __init__(self, root: str | Path) -> None:
-        """Name the catalogue's folder; it need not exist before the first layer is added."""
-        self._root = Path(root) / FOLDER
+        """Name the catalogue's folder; it need not exist before the first layer is added.
+
+        Raises:
+            OutputUnwritableError: It is on no mounted file system.
+        """
+        self._root = output_path(str(root)) / FOLDER
+
+    @property
+    def folder(self) -> str:
+        """Where the layers are; it may not be there."""
+        return str(self._root)
 
     def names(self) -> list[str]:
         """Names of all layers, sorted."""

@@ -129,6 +129,21 @@ def test_items_without_a_collection_lists_those_there_are(jeo, filled, archive):
     ]
 
 
+def test_an_empty_catalogue_is_told(jeo, tmp_path):
+    for command in ("items",), ("vectors", "list"):
+        result = jeo(*command, "--catalog", tmp_path / "none")
+        assert (result.exit_code, result.stdout) == (0, "")
+        assert str(tmp_path / "none") in result.stderr
+        assert "first" in result.stderr
+
+
+def test_a_catalogue_is_on_a_mounted_file_system(jeo, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    for command in ("items",), ("vectors", "list"), ("ingest", tmp_path, "--collection", "a"):
+        failed(jeo(*command, "--catalog", "s3://bucket/catalog"), "OutputUnwritableError", "s3://bucket/catalog")
+    assert [*tmp_path.iterdir()] == []
+
+
 def test_items_of_what_is_not_there(jeo, filled):
     failed(jeo("items", "s3", "--catalog", filled.catalog), "CollectionNotFoundError", "It has s2.")
     failed(jeo("items", "s2", "--catalog", filled.catalog, "--bbox", 14, 46, 15, 45), "ExtentError", "inverted")
@@ -172,13 +187,22 @@ def test_preview_writes_a_picture(jeo, filled, recipe, tmp_path):
     failed(jeo(*asked, "--period", "2021-01"), "EmptySelectionError", "2020-05, 2020-06")
 
 
+def test_a_picture_goes_where_its_href_says_or_nowhere(jeo, filled, recipe, monkeypatch, tmp_path):
+    monkeypatch.chdir(tmp_path)
+    asked = ("preview", recipe, "--bbox", 15, 45.145, 15.008, 45.15, "--catalog", filled.catalog, "--size", 50, "-o")
+    failed(jeo(*asked, "ftp://host/a.png"), "OutputUnwritableError", "[ftp://host/a.png]")
+    assert not (tmp_path / "ftp:").exists()
+    assert jeo(*asked, f"file://{tmp_path}/a%20b.png").exit_code == 0
+    assert (tmp_path / "a b.png").exists()
+
+
 def test_errors_of_recipes_are_told_with_their_place(jeo, filled, tmp_path):
     path = tmp_path / "bad.json"
     path.write_text('{"n": {"process_id": "ndvy", "arguments": {}, "result": true}}')
     for command in (("preview", path, "-o", "x.png"), ("plan", path, "-o", tmp_path / "out"), ("run", path, "-o", "x")):
         failed(jeo(*command, "--catalog", filled.catalog), "UnknownProcessError", "ndvi")
     path.write_text("not json")
-    failed(jeo("plan", path, "-o", tmp_path / "out", "--catalog", filled.catalog), "RecipeError")
+    failed(jeo("plan", path, "-o", tmp_path / "out", "--catalog", filled.catalog), "RecipeError", "[", "bad.json]")
     path.write_bytes(b"\xff\xfe\x00")
     failed(jeo("plan", path, "-o", tmp_path / "out", "--catalog", filled.catalog), "RecipeError", "bad.json")
 
