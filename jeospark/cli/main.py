@@ -19,18 +19,22 @@ USAGE_ERROR = 2
 
 
 class Commands(click.Group):
-    """A group whose commands tell named errors in one line, and exit with 2."""
+    """A group whose commands tell named errors in one line, and exit with 2, as they do after Ctrl-C."""
 
     def invoke(self, ctx: click.Context) -> object:
         """Run the command.
 
         Raises:
-            SystemExit: The command raised a named error.
+            SystemExit: The command raised a named error, or was interrupted.
         """
         try:
             return super().invoke(ctx)
         except JeosparkError as error:
             click.echo("\n".join([f"{type(error).__name__}: {error}", *getattr(error, "__notes__", ())]), err=True)
+            sys.exit(USAGE_ERROR)
+        except KeyboardInterrupt:
+            # click would end with 1, which says that units failed, or that a layer has faults.
+            click.echo("Interrupted.", err=True)
             sys.exit(USAGE_ERROR)
 
 
