@@ -53,15 +53,12 @@ def sql(
     Tables are collections, items, assets, bands, outcomes, and one for each vector layer. Functions are those of Spark
     and of Sedona (ST_…).
     """
-    from jeospark.settings import Settings
     from jeospark.sql.limits import Limits
-    from jeospark.sql.registry import tables
+    from jeospark.sql.registry import folder_of, tables
     from jeospark.sql.relation import session_statements
     from jeospark.sql.session import session
 
-    if catalog is not None and not Path(catalog).is_dir():
-        raise SqlError("there is no such folder", where=catalog, remedy="`jeospark ingest` makes a catalogue.")
-    root = catalog or Settings.load().catalog
+    root = folder_of(catalog)
     if definitions:
         click.echo(";\n".join(session_statements(tables(root, outputs))) + ";")
         return

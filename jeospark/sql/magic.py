@@ -9,6 +9,7 @@ from jeospark.errors import JeosparkError, SqlError
 from jeospark.sql.answer import Answer
 from jeospark.sql.limits import Limits
 from jeospark.sql.query import run
+from jeospark.sql.registry import folder_of
 from jeospark.sql.session import session
 
 if TYPE_CHECKING:
@@ -57,5 +58,5 @@ def _run(line: str, cell: str) -> tuple[str | None, Answer]:
     if given.name is not None and not given.name.isidentifier():
         parser.error(f"'{given.name}' is no name of a variable")
     limits = Limits(rows=given.max_rows, seconds=given.timeout)
-    *_, last = run(session(given.catalog), cell, limits=limits)
+    *_, last = run(session(folder_of(given.catalog)), cell, limits=limits)
     return given.name, last

@@ -1,6 +1,7 @@
 """The one list of what a session of SQL gets."""
 
 from collections.abc import Callable, Iterable, Sequence
+from pathlib import Path
 from weakref import WeakKeyDictionary
 
 from pyspark.sql import SparkSession
@@ -28,6 +29,17 @@ EXTRAS: tuple[Extra, ...] = (register_pixels, register_zonal, _chip_functions)
 """What sessions get beside tables; each checks `Roots` itself before it opens a file."""
 _HELD: WeakKeyDictionary[SparkSession, frozenset[str]] = WeakKeyDictionary()
 """Names of the tables that `register` has made known to a session."""
+
+
+def folder_of(catalog: str | None) -> str:
+    """Folder of the catalogue that was asked for, by default that of the settings.
+
+    Raises:
+        SqlError: It was named, and is not there: a name typed wrongly would be a catalogue without items.
+    """
+    if catalog is not None and not Path(catalog).is_dir():
+        raise SqlError("there is no such folder", where=catalog, remedy="`jeospark ingest` makes a catalogue.")
+    return catalog or Settings.load().catalog
 
 
 def tables(catalog: str, outputs: Sequence[str] = ()) -> list[Table]:

@@ -137,6 +137,8 @@ def test_the_magic_of_notebooks(db, held, capsys):
     capsys.readouterr()
     assert shell.run_cell_magic("jeosql", f"--catalog {held.catalog}", "SELECT nope") is None
     assert "no column 'nope'" in capsys.readouterr().err
+    assert shell.run_cell_magic("jeosql", f"--catalog {held.catalog}/typo", "SELECT 1") is None
+    assert "no such folder" in capsys.readouterr().err
     shell.run_cell_magic("jeosql", "--nonsense 1", "SELECT 1")
     assert "SqlError" in capsys.readouterr().err
 
