@@ -1,13 +1,13 @@
 """Recipes as people write them: lazy, fluent, checked at every step, and run on Spark or at once."""
 
 import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from jeospark.grid import GeoBox
-from jeospark.lab.view import Preview, preview
+from jeospark.lab.view import Preview, preview, sides
 from jeospark.recipe.graph import ProcessGraph
 
 if TYPE_CHECKING:
@@ -29,7 +29,8 @@ class Step:
 class Recipe:
     """What to compute; nothing is read or computed until `preview`, or `run` of a plan.
 
-    Every method returns a new recipe; a process, argument or label that does not exist fails at once, by name.
+    Every method returns a new recipe; a process or argument that does not exist fails at once, by name. Bands, labels
+    and what the values of arguments mean are checked by `preview` and `plan`, against the collection.
     The processes are openEO's (https://processes.openeo.org/1.2.0/); `process` adds any of them.
     """
 
@@ -75,12 +76,12 @@ class Recipe:
 
     def mask_classes(self, classes: Sequence[int] = (3, 8, 9, 10), band: str = "SCL", dilation: float = 0) -> "Recipe":
         """Drop the pixels of some classes, and those within `dilation` metres of them."""
-        mask = self.process("class_mask", band=band, classes=list(classes), dilation=dilation)
+        mask = self.process("class_mask", band=band, classes=_array(classes), dilation=dilation)
         return self.process("mask", mask=mask)
 
     def mask_bits(self, band: str, bits: Sequence[int], dilation: float = 0) -> "Recipe":
         """Drop the pixels with any of the quality bits set, and those within `dilation` metres of them."""
-        return self.process("mask", mask=self.process("bit_mask", band=band, bits=list(bits), dilation=dilation))
+        return self.process("mask", mask=self.process("bit_mask", band=band, bits=_array(bits), dilation=dilation))
 
     def ndvi(self, nir: str = "nir", red: str = "red") -> "Recipe":
         """The normalised difference vegetation index of two bands, named by band or common name."""
@@ -182,17 +183,26 @@ def load_collection(
         bbox: West, south, east, north in degrees; None for all.
         interval: Start (inclusive) and end (exclusive), RFC 3339; None for all.
         properties: Conditions on item properties, as process graphs of one `value`, or numbers and texts to equal.
+
+    Raises:
+        ArgumentError: An argument is of the wrong type.
+        ExtentError: The bbox has not four sides.
     """
-    extent = None if bbox is None else dict(zip(("west", "south", "east", "north"), bbox, strict=True))
+    extent = None if bbox is None else dict(zip(("west", "south", "east", "north"), sides(bbox), strict=True))
     arguments: dict[str, object] = {
         "id": collection,
         "spatial_extent": extent,
         "temporal_extent": None if interval is None else list(interval),
-        "bands": list(bands),
+        "bands": _array(bands),
     }
     if properties:
         arguments["properties"] = dict(properties)
     return Recipe(Step("load_collection", arguments))
+
+
+def _array(values: object) -> object:
+    """A list of several values; a single one stays, since a text would become its letters, and is refused by name."""
+    return list(values) if isinstance(values, Iterable) and not isinstance(values, str) else values
 
 
 def _step_of(value: object) -> object:

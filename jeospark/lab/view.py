@@ -98,11 +98,23 @@ def preview(
     )
 
 
+def sides(bounds: Bounds) -> Bounds:
+    """The four sides of an area.
+
+    Raises:
+        ExtentError: There are more, or less.
+    """
+    if len(bounds) != 4:
+        raise ExtentError(f"{bounds} is no area", remedy="Give west, south, east, north in degrees.")
+    return bounds
+
+
 def _geobox(ready: Program, bounds: Bounds | None, size: int, crs: str) -> GeoBox:
     asked = bounds or ready.load.spatial_extent
     if asked is None:
         raise ExtentError("no area to look at", remedy="Give a bounding box: west, south, east, north in degrees.")
-    area = BBox(west=asked[0], south=asked[1], east=asked[2], north=asked[3])
+    west, south, east, north = sides(asked)
+    area = BBox(west=west, south=south, east=east, north=north)
     left, bottom, right, top = area.bounds_in(crs)
     if not all(map(isfinite, (left, bottom, right, top))):
         raise ExtentError(f"the area {asked} has no place in {crs}", remedy="Name another CRS by `crs`.")

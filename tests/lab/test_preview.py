@@ -164,6 +164,12 @@ def test_an_area_over_the_antimeridian_needs_a_crs_that_goes_on_there(archive, s
         chain().preview((179.9, 45, -179.9, 45.1), crs="EPSG:4326", catalog=archive.catalog)
 
 
+def test_an_area_has_four_sides(archive, scene):
+    archive.write("a", "2020-05-01", scene(1))
+    with pytest.raises(ExtentError, match="west, south, east, north"):
+        chain().preview((15, 45, 16), catalog=archive.save().catalog)
+
+
 def test_the_area_of_the_recipe_is_the_one_shown_where_none_is_given(archive, scene):
     archive.write("a", "2020-05-01", scene(1, shape=(256, 256)))
     archive.save()

@@ -33,6 +33,21 @@ def last(recipe):
     return node["process_id"], node["arguments"]
 
 
+def test_single_values_are_no_arrays():
+    for make in (
+        lambda: load_collection("s2", bands="B04"),
+        lambda: load_collection("s2", bands=["SCL"]).mask_classes(8),
+        lambda: load_collection("s2", bands=["QA"]).mask_bits("QA", 3),
+    ):
+        with pytest.raises(ArgumentError, match="is not .*array"):
+            make()
+
+
+def test_an_area_has_four_sides():
+    with pytest.raises(ExtentError, match="west, south, east, north"):
+        load_collection("s2", bands=["B04"], bbox=(1, 2, 3))
+
+
 def test_a_collection():
     recipe = load_collection(
         "s2",
