@@ -51,17 +51,21 @@ class Catalog:
         self._root = output_path(str(root))
 
     def collections(self) -> list[dict[str, Any]]:
-        """Give the STAC documents of all collections, sorted by id."""
-        return [json.loads(path.read_text()) for path in sorted(self._root.glob(f"*/{DOCUMENT}"))]
+        """Give the STAC documents of all collections, sorted by id.
+
+        Raises:
+            CatalogError: One cannot be read.
+        """
+        return [_document(path) for path in sorted(self._root.glob(f"*/{DOCUMENT}"))]
 
     def collection(self, collection_id: str) -> dict[str, Any]:
         """Give the STAC document of a collection.
 
         Raises:
             CollectionNotFoundError: There is none of that id.
+            CatalogError: It cannot be read.
         """
-        document: dict[str, Any] = json.loads((self._existing(collection_id) / DOCUMENT).read_text())
-        return document
+        return _document(self._existing(collection_id) / DOCUMENT)
 
     def items_path(self, collection_id: str) -> str:
         """Give the path of the GeoParquet file of a collection.
@@ -195,6 +199,17 @@ class Catalog:
             where=str(self._root),
             remedy=f"Did you mean '{near[0]}'?" if near else has,
         )
+
+
+def _document(path: Path) -> dict[str, Any]:
+    try:
+        document: dict[str, Any] = json.loads(path.read_text())
+    except (OSError, ValueError) as error:
+        remedy = "Mend it, or remove the collection's folder and ingest again."
+        raise CatalogError(
+            f"the document of a collection cannot be read ({error})", where=str(path), remedy=remedy
+        ) from error
+    return document
 
 
 def _found(

@@ -151,9 +151,9 @@ def _read(output: str) -> Job:
     try:
         return Job(**json.loads(read_text(join(output, FILE))))
     except (ValueError, TypeError) as error:
-        raise OutputTakenError(
-            f"{FILE} tells of no run ({error})", where=output, remedy="Give another folder, or remove this one."
-        ) from error
+        remedy = "It is damaged, or of another version of jeospark: give another folder, or remove this one."
+        what = f"what the folder's run was cannot be read ({error})"
+        raise OutputTakenError(what, where=join(output, FILE), remedy=remedy) from error
 
 
 def load_run(output: str) -> Job:

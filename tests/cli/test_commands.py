@@ -144,6 +144,12 @@ def test_a_catalogue_is_on_a_mounted_file_system(jeo, monkeypatch, tmp_path):
     assert [*tmp_path.iterdir()] == []
 
 
+def test_a_catalogue_that_is_damaged_is_told(jeo, filled, recipe):
+    (Path(filled.catalog) / "s2" / "collection.json").write_text("{")
+    failed(jeo("items", "--catalog", filled.catalog), "CatalogError", "s2/collection.json")
+    failed(jeo("plan", recipe, "-o", "x", "--catalog", filled.catalog), "CatalogError", "s2/collection.json")
+
+
 def test_items_of_what_is_not_there(jeo, filled):
     failed(jeo("items", "s3", "--catalog", filled.catalog), "CollectionNotFoundError", "It has s2.")
     failed(jeo("items", "s2", "--catalog", filled.catalog, "--bbox", 14, 46, 15, 45), "ExtentError", "inverted")
@@ -168,6 +174,15 @@ def test_doctor_says_what_to_mend(jeo, monkeypatch, tmp_path):
     at = next(number for number, line in enumerate(lines) if line.startswith("NO  scratch:"))
     assert "JEOSPARK_SCRATCH" in lines[at + 1]
     assert any(line.startswith("ok  GDAL:") for line in lines)
+
+
+def test_ctrl_c_is_no_failed_unit(jeo, monkeypatch):
+    def interrupted():
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("jeospark.doctor.examine", interrupted)
+    result = jeo("doctor")
+    assert (result.exit_code, result.stderr) == (2, "Interrupted.\n")
 
 
 def test_a_setting_that_cannot_be_read(jeo, monkeypatch):
@@ -274,6 +289,13 @@ def test_a_run_that_did_not_end_has_a_ledger_without_rows_and_no_report(ran, jeo
 @pytest.mark.parametrize("command", ["ledger", "report", "resume"])
 def test_a_folder_without_a_run(jeo, tmp_path, command):
     failed(jeo(command, tmp_path), "OutputTakenError", str(tmp_path))
+
+
+@pytest.mark.parametrize("text", ["{", '{"later": 1}', "3"])
+@pytest.mark.parametrize("command", ["ledger", "report", "resume"])
+def test_a_run_that_cannot_be_read(jeo, tmp_path, command, text):
+    (tmp_path / "run.json").write_text(text)
+    failed(jeo(command, tmp_path), "OutputTakenError", str(tmp_path / "run.json"))
 
 
 def test_run_and_resume_in_processes_of_their_own(filled, recipe, tmp_path):
