@@ -39,7 +39,7 @@ def test_single_values_are_no_arrays():
         lambda: load_collection("s2", bands=["SCL"]).mask_classes(8),
         lambda: load_collection("s2", bands=["QA"]).mask_bits("QA", 3),
     ):
-        with pytest.raises(ArgumentError, match="is not .*array"):
+        with pytest.raises(ArgumentError, match=r"is not .*array"):
             make()
 
 
