@@ -99,6 +99,9 @@ def _targets(document: dict[str, Any], file: Path, reject: Reject) -> Iterator[P
 
 def _items(document: dict[str, Any], file: Path, collection: dict[str, Any], reject: Reject) -> Iterator[Found]:
     features = document.get("features", ()) if document["type"] == "FeatureCollection" else [document]
+    if len(features) > 1 and not any("assets" in feature for feature in features):
+        reject(str(file), f"none of its {len(features)} features is a STAC item: they have no assets. Give STAC items.")
+        return
     for feature in features:
         try:
             _check_feature(feature)

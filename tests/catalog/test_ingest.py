@@ -64,9 +64,11 @@ def test_stac_files_beside_products_are_read_too(catalog, write_safe, make_item,
     link = {"rel": "item", "href": "./b.json"}
     (tmp_path / "catalog.json").write_text(json.dumps({"type": "Catalog", "id": "c", "links": [link]}))
     (tmp_path / "notes.json").write_text("{}")
+    field = {"type": "Feature", "geometry": None, "properties": {}}
+    (tmp_path / "zones.geojson").write_text(json.dumps({"type": "FeatureCollection", "features": [field] * 9}))
     done = ingest(catalog, str(tmp_path), "both")
     assert done.added == 2
-    assert [path for path, _ in done.rejected] == [str(tmp_path / "notes.json")]
+    assert [path for path, _ in done.rejected] == [str(tmp_path / name) for name in ("notes.json", "zones.geojson")]
 
 
 def test_an_item_twice_in_one_file_is_named(catalog, make_item, tmp_path):
