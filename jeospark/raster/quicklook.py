@@ -116,6 +116,9 @@ def _limits(data: NDArray[np.generic], valid: NDArray[np.bool_]) -> tuple[float,
     if usable.size == 0:
         return 0.0, 1.0
     low, high = (float(value) for value in np.percentile(usable, PERCENTILES))
+    if low == high:
+        # Most pixels have one value, as where a density is 0: the others are what there is to see.
+        low, high = float(usable.min()), float(usable.max())
     return (low, high) if high > low else (low - 0.5, low + 0.5)
 
 

@@ -7,7 +7,7 @@ import rasterio
 from jeospark.errors import AssetUnreadableError, OutputUnwritableError
 from jeospark.output import BandClass, OutputBand
 from jeospark.raster.cog import write_cog
-from jeospark.raster.palette import NDVI, colored
+from jeospark.raster.palette import NDVI, SEQUENTIAL, colored, rgb_of
 from jeospark.raster.quicklook import SIZE, quicklook, quicklook_cog
 
 
@@ -73,6 +73,16 @@ def test_a_constant_or_empty_band_is_no_trouble(tmp_path, valid):
     data = np.full((1, 3, 3), np.nan if not valid else 7.0)
     quicklook(data, np.full(data.shape, valid), [OutputBand(name="count")], str(tmp_path / "a.png"))
     assert (picture(tmp_path / "a.png")[3] == 255 * valid).all()
+
+
+def test_rare_values_are_seen_beside_a_common_one(tmp_path):
+    data = np.zeros((1, 20, 20))
+    data[0, 3, 4], data[0, 5, 6] = 8, 4
+    quicklook(data, np.ones(data.shape, dtype=bool), [OutputBand(name="density")], str(tmp_path / "a.png"))
+    shown = picture(tmp_path / "a.png")
+    common, half, most = (tuple(shown[:3, row, column].tolist()) for row, column in ((0, 0), (5, 6), (3, 4)))
+    assert (common, most) == (rgb_of(SEQUENTIAL[0]), rgb_of(SEQUENTIAL[-1]))
+    assert half not in (common, most)
 
 
 @pytest.mark.parametrize("shape", [(512, 512), (513, 20), (3000, 1025)])
