@@ -32,7 +32,7 @@ from jeospark.storage.publish import check_writable, publishing_folder
 from jeospark.storage.tables import write_table
 from jeospark.task.zonal_place import PLACED, Ground, lonlat_bounds, place_zones
 from jeospark.task.zonal_table import KEYS, PARTS, RESULTS, Limits, merge
-from jeospark.task.zonal_zones import REJECTS, repeated
+from jeospark.task.zonal_zones import REJECTS, repeated, usable
 from jeospark.words import numbered
 from udfs.coverage import METHODS
 
@@ -190,14 +190,21 @@ def _around(plan: Plan, zones: Zones, repeats: frozenset[str]) -> Plan:
     boxes = [lonlat_bounds(batch, zones.crs, repeats) for batch in zones.table.to_batches(AT_ONCE)]
     bounds = np.array([box for box in boxes if np.isfinite(box).all()]).reshape(-1, 4)
     if not len(bounds):
-        raise EmptySelectionError(
-            f"none of the {zones.table.num_rows} zones can be used", remedy="Give valid polygons, each with an id."
-        )
+        remedy = "Give valid polygons, each with an id of its own."
+        what = f"no zone of {zones.table.num_rows:,} can be used{_first_reason(zones, repeats)}"
+        raise EmptySelectionError(what, remedy=remedy)
     west, south = bounds[:, :2].min(axis=0).tolist()
     east, north = bounds[:, 2:].max(axis=0).tolist()
     placing = plan.gathering.placing
     area = _common(placing.area, BBox(west=west, south=south, east=east, north=north))
     return replace(plan, gathering=replace(plan.gathering, placing=replace(placing, area=area)))
+
+
+def _first_reason(zones: Zones, repeats: frozenset[str]) -> str:
+    """Why the first zone cannot be used, where its shape or id tells."""
+    for row in usable(zones.table.slice(0, 1), repeats).rejects.to_pylist():
+        return f"; the first, '{row['zone']}': {row['message']}"
+    return ""
 
 
 def _common(area: BBox | None, around: BBox) -> BBox:

@@ -140,8 +140,13 @@ def test_bad_zones_are_named_and_the_others_go_on(spark, dated, plain, zone_rows
     found = [(row["zone"], row["error"]) for row in result.rejects.to_pylist()]
     assert sorted(found, key=str) == sorted(((name, error) for name, _, error in bad), key=str)
     assert all(row["message"] for row in result.rejects.to_pylist())
-    with pytest.raises(EmptySelectionError, match="zones"):
-        zonal(plain, zone_rows([("none", None)]), tmp_path / "no", crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
+    for given, told in (
+        ([("none", None)], "no zone of 1 can be used; the first, 'none': the zone has no geometry"),
+        ([("a", good), ("a", good)], "no zone of 2 can be used; the first, 'a': several zones have this id"),
+        ([], "no zone of 0 can be used"),
+    ):
+        with pytest.raises(EmptySelectionError, match=told):
+            zonal(plain, zone_rows(given), tmp_path / "no", crs="EPSG:32633", catalog=dated.catalog, grid=FOUR)
 
 
 def test_a_failed_unit_leaves_no_statistics_unless_allowed(spark, dated, plain, zone_rows, tmp_path):
