@@ -25,7 +25,9 @@ def read_document(source: str | Document, *, where: str = "") -> Document:
             document = json.loads(source)
         except (ValueError, RecursionError) as error:
             what = f"the recipe is no JSON: {error}"
-            raise RecipeError(what, where=where, remedy="Check the text at that place.") from error
+            is_name = not where and not source.lstrip().startswith("{")
+            remedy = "A text is JSON itself; a file is given as a Path." if is_name else "Check the text at that place."
+            raise RecipeError(what, where=where, remedy=remedy) from error
     for key in ("process", "process_graph"):
         inner = document.get(key) if isinstance(document, Mapping) else None
         if isinstance(inner, Mapping) and "process_id" not in inner:

@@ -43,6 +43,13 @@ def test_single_values_are_no_arrays():
             make()
 
 
+def test_the_name_of_a_file_is_no_recipe():
+    with pytest.raises(RecipeError, match="a file is given as a Path"):
+        Recipe.from_json("ndvi.json")
+    with pytest.raises(RecipeError, match="Check the text at that place"):
+        Recipe.from_json('{"a": }')
+
+
 def test_an_area_has_four_sides():
     with pytest.raises(ExtentError, match="west, south, east, north"):
         load_collection("s2", bands=["B04"], bbox=(1, 2, 3))
