@@ -74,10 +74,15 @@ def zone_table(zones: pa.Table | Iterable[tuple[object, bytes]], zone: str, geom
     """Make a table of zones (`jeospark.task.zonal_zones.ZONES`); ids become text.
 
     Raises:
-        ArgumentError: A column is unknown, or not of WKB.
+        ArgumentError: It is neither a table nor pairs; a column is unknown, or not of WKB.
     """
     if not isinstance(zones, pa.Table):
-        pairs = list(zones)
+        try:
+            pairs = [(name, wkb) for name, wkb in zones]
+        except (TypeError, ValueError) as error:
+            remedy = "Give one of these; of a GeoDataFrame, pyarrow.table(frame.to_arrow())."
+            what = f"{type(zones).__name__} is neither an Arrow table nor pairs of id and WKB"
+            raise ArgumentError(what, where="zones", remedy=remedy) from error
         ids = [None if name is None else str(name) for name, _ in pairs]
         return pa.table([pa.array(ids, pa.string()), pa.array([wkb for _, wkb in pairs], pa.binary())], ZONES)
     _check("zones", [zone, geometry], zones.column_names)
