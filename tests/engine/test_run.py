@@ -250,7 +250,7 @@ def test_a_folder_that_was_copied_is_no_place_to_resume(spark, done, ndvi, tmp_p
 @pytest.mark.parametrize("text", ["{", "{}", "[]"])
 def test_a_damaged_file_of_a_run_is_named(tmp_path, text):
     (tmp_path / "run.json").write_text(text)
-    with pytest.raises(OutputTakenError, match=r"run\.json tells of no run"):
+    with pytest.raises(OutputTakenError, match=r"the folder.s run was cannot be read"):
         load_job(str(tmp_path))
 
 
