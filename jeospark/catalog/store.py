@@ -4,6 +4,7 @@ import difflib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +23,7 @@ from jeospark.errors import CatalogError, CollectionNotFoundError
 from jeospark.model import ItemRef
 from jeospark.storage.publish import output_path
 
+_AGAIN = "Mend it, or remove the collection's folder and ingest again."
 _ID = re.compile(r"[\w.+-]*\w[\w.+-]*")
 
 
@@ -152,6 +154,17 @@ class Catalog:
             for row in batch.to_pylist():
                 yield _ref(row, bands)
 
+    def schema(self, collection_id: str) -> pa.Schema:
+        """Give the columns of `items.parquet`.
+
+        Raises:
+            CollectionNotFoundError: There is none of that id.
+            CatalogError: The file cannot be read.
+        """
+        path = self.items_path(collection_id)
+        with _readable(path):
+            return pq.read_schema(path)
+
     def batches(
         self,
         collection_id: str,
@@ -169,7 +182,7 @@ class Catalog:
 
         Raises:
             CollectionNotFoundError: There is no such collection.
-            CatalogError: An unknown property, or a value that it cannot be compared with.
+            CatalogError: An unknown property, or a value that it cannot be compared with; the file cannot be read.
         """
         return _found(self.items_path(collection_id), columns, question, groups)
 
@@ -178,8 +191,11 @@ class Catalog:
 
         Raises:
             CollectionNotFoundError: There is none of that id.
+            CatalogError: The file cannot be read.
         """
-        held = pq.read_metadata(self.items_path(collection_id))
+        path = self.items_path(collection_id)
+        with _readable(path):
+            held = pq.read_metadata(path)
         columns = [held.schema.column(number).path for number in range(held.num_columns)]
         groups = (held.row_group(number) for number in range(held.num_row_groups))
         found = ((group.num_rows, group.column(columns.index("datetime")).statistics) for group in groups)
@@ -201,14 +217,21 @@ class Catalog:
         )
 
 
+@contextmanager
+def _readable(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (OSError, pa.ArrowInvalid) as error:
+        what = f"the items of a collection cannot be read ({error})"
+        raise CatalogError(what, where=path, remedy=_AGAIN) from error
+
+
 def _document(path: Path) -> dict[str, Any]:
     try:
         document: dict[str, Any] = json.loads(path.read_text())
     except (OSError, ValueError) as error:
-        remedy = "Mend it, or remove the collection's folder and ingest again."
-        raise CatalogError(
-            f"the document of a collection cannot be read ({error})", where=str(path), remedy=remedy
-        ) from error
+        what = f"the document of a collection cannot be read ({error})"
+        raise CatalogError(what, where=str(path), remedy=_AGAIN) from error
     return document
 
 
@@ -216,7 +239,7 @@ def _found(
     path: str, columns: Sequence[str] | None, question: Question, groups: Iterable[int] | None
 ) -> Iterator[pa.RecordBatch]:
     """Read what the question needs of each row group, and the rest only where a row answers it."""
-    with pq.ParquetFile(path) as file:
+    with _readable(path), pq.ParquetFile(path) as file:
         asked = question.columns(file.schema_arrow)
         for group in range(file.num_row_groups) if groups is None else groups:
             rows = pc.indices_nonzero(question.mask(_row_group(file, group, asked)))

@@ -182,7 +182,7 @@ def make_plan(spark: SparkSession | None, job: Job) -> Plan:
     check_grid(grid, ready.resampling, ready.halo)
     if area is not None:
         grid.check(area)
-    question(ready.load).columns(pq.read_schema(Catalog(job.catalog).items_path(ready.load.collection)))
+    question(ready.load).columns(Catalog(job.catalog).schema(ready.load.collection))
     placing = Placing(grid=job.grid, period=period(ready.graph), area=area, margin=ready.halo)
     gathering = Gathering(placing=placing, recipe_id=ready.graph.id, output=job.output)
     return Plan(job=job, spark=spark, gathering=gathering, load=ready.load)

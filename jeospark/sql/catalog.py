@@ -4,7 +4,6 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 
 import pyarrow as pa
-import pyarrow.parquet as pq
 
 from jeospark.catalog.schema import INDEX_TYPES, MGRS, OBSERVATION, SOURCES
 from jeospark.catalog.store import Catalog
@@ -48,7 +47,7 @@ def catalog_tables(root: str) -> list[Table]:
     """
     catalog = Catalog(root)
     names = [document["id"] for document in catalog.collections()]
-    schemas = {name: pq.read_schema(catalog.items_path(name)) for name in names}
+    schemas = {name: catalog.schema(name) for name in names}
     files = {name: _items_file(name, catalog.items_path(name), schema) for name, schema in schemas.items()}
     properties = _property_types(schemas.values())
     queries = {

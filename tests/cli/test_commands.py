@@ -150,6 +150,13 @@ def test_a_catalogue_that_is_damaged_is_told(jeo, filled, recipe):
     failed(jeo("plan", recipe, "-o", "x", "--catalog", filled.catalog), "CatalogError", "s2/collection.json")
 
 
+def test_items_that_are_damaged_are_told(jeo, filled, recipe):
+    file = Path(filled.catalog) / "s2" / "items.parquet"
+    file.write_bytes(file.read_bytes()[:-9])
+    for command in ("items", "s2"), ("plan", recipe, "-o", "x"), ("sql", "SELECT 1"):
+        failed(jeo(*command, "--catalog", filled.catalog), "CatalogError", "s2/items.parquet")
+
+
 def test_items_of_what_is_not_there(jeo, filled):
     failed(jeo("items", "s3", "--catalog", filled.catalog), "CollectionNotFoundError", "It has s2.")
     failed(jeo("items", "s2", "--catalog", filled.catalog, "--bbox", 14, 46, 15, 45), "ExtentError", "inverted")
