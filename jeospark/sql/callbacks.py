@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING, Any, cast
 
+from py4j.clientserver import ClientServer
 from py4j.java_gateway import JavaObject
 from pyspark.sql import SparkSession
 
@@ -12,19 +13,25 @@ _IDLE_S = 300
 """How long the JVM keeps a connection that it does not need."""
 
 
-def allow_callbacks(spark: SparkSession) -> None:
+def allow_callbacks(spark: SparkSession) -> bool:
     """Let the JVM of a session call objects of Python; what Java raises in such a call reaches its caller.
 
     pyspark opens a port for that too, where it needs one, but whoever reaches it is listened to.
 
     Args:
         spark: The session.
+
+    Returns:
+        False where nothing was done, as threads of Python have none of the JVM to themselves (PYSPARK_PIN_THREAD).
     """
     gateway = cast("JavaGateway", spark.sparkContext._gateway)  # noqa: SLF001
+    if not isinstance(gateway, ClientServer):
+        return False
     # An attribute that is not there would be looked for in the JVM.
     if vars(gateway).get("_callback_server") is None:
         _listen(gateway)
     gateway.callback_server_parameters.propagate_java_exceptions = True
+    return True
 
 
 def _listen(gateway: "JavaGateway") -> None:

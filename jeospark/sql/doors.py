@@ -44,14 +44,13 @@ def check_frames(spark: SparkSession) -> None:
     """Make a session refuse geometries of two CRS in what DataFrames' methods make too.
 
     Spark raises `IllegalArgumentException`, whose text begins with `SqlCrsError`. A session that has analysed a query
-    already stays as it is; those that it makes do not.
+    already stays as it is; those that it makes do not. Nothing is done where threads are not pinned (PYSPARK_PIN_THREAD).
 
     Args:
         spark: The session.
     """
-    if spark.sparkContext not in _RULES:
+    if spark.sparkContext not in _RULES and allow_callbacks(spark):
         _RULES.add(spark.sparkContext)
-        allow_callbacks(spark)
         spark._jsparkSession.extensions().injectCheckRule(_Rules(spark))  # noqa: SLF001
 
 

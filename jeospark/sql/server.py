@@ -75,6 +75,8 @@ def start(kind: str, port: int, catalog: str, config: Mapping[str, str]) -> Spar
         remedy = f"Unset {VARIABLE} for the server, and give it a user of its own who may read only what clients may."
         raise ForbiddenError("a server cannot hold its clients to allowed roots", where=VARIABLE, remedy=remedy)
     found = tables(catalog)
+    # Rules and parser are called back; in other modes nobody could tell for whom.
+    os.environ["PYSPARK_PIN_THREAD"] = "true"
     spark = sedona_session(f"jeospark sql {kind}", {**server_config(kind, port), **config})
     register_extras(spark, catalog)
     make_builtin(spark)
