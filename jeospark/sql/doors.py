@@ -44,7 +44,7 @@ def check_frames(spark: SparkSession) -> None:
     """Make a session refuse geometries of two CRS in what DataFrames' methods make too.
 
     Spark raises `IllegalArgumentException`, whose text begins with `SqlCrsError`. A session that has analysed a query
-    already stays as it is; those that it makes do not. Nothing is done where threads are not pinned (PYSPARK_PIN_THREAD).
+    already stays as it is; those that it makes do not. Without pinned threads (PYSPARK_PIN_THREAD) nothing is done.
 
     Args:
         spark: The session.
