@@ -19,7 +19,7 @@ from jeospark.task.published import is_published
 from jeospark.words import numbered
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(frozen=True, slots=True, kw_only=True, repr=False)
 class Explanation:
     """A plan in figures."""
 
@@ -27,6 +27,10 @@ class Explanation:
     cores: int
     peak_mb: float
     """Predicted for a worker process with the largest unit."""
+
+    def __repr__(self) -> str:
+        """What a notebook shows: see `text`."""
+        return self.text()
 
     @property
     def core_hours(self) -> float:

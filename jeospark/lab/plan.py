@@ -16,11 +16,16 @@ if TYPE_CHECKING:
     from pyspark.sql import DataFrame
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, repr=False)
 class PlannedRun:
     """What `Recipe.plan` gives: look at `units`, `explain()` it, then `run()` it."""
 
     plan: Plan
+
+    def __repr__(self) -> str:
+        """What a notebook shows: recipe, grid, and where the results go."""
+        job = self.plan.job
+        return f"plan of '{job.title}' (recipe {job.graph.id[:12]}) on {job.grid}, into {job.output}"
 
     @property
     def units(self) -> "DataFrame":

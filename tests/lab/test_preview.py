@@ -237,6 +237,8 @@ def test_a_planned_run_is_looked_at_and_run(spark, archive, scene, tmp_path):
     archive.save()
     planned = chain().plan(tmp_path / "out", catalog=archive.catalog, title="Lab", max_error_ratio=0.5)
     assert planned.explain().sums.units == 1
+    assert repr(planned.explain()).startswith("units          1 (0 done already)\n")
+    assert repr(planned).startswith("plan of 'Lab' (recipe ")
     assert [row.unit_id for row in planned.units.select("unit_id").collect()] == ["r0000c0000/2020-05"]
     result, places = planned.run()
     assert (result.done, result.job.title, result.job.max_error_ratio) == (1, "Lab", 0.5)
