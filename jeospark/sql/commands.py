@@ -5,6 +5,7 @@ Spark runs commands as soon as it meets them: what they hold can only be changed
 
 from typing import Any
 
+from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, SparkSession
 
 from jeospark.sql.plans import Planner
@@ -46,7 +47,11 @@ def with_planned_query(spark: SparkSession, parsed: Any, statement: Statement | 
     """
     kind = class_of(parsed)
     query = parsed.query() if kind in _WRITERS else held(parsed) if kind == "ExplainCommand" else None
-    frame = None if query is None else query_of(spark, query)
+    try:
+        frame = None if query is None else query_of(spark, query)
+    except AnalysisException:
+        # It is wrong, which Spark tells in its own words, or right as part of its command only: VALUES (DEFAULT).
+        return parsed
     if frame is None:
         return parsed
     srids_of(frame).check(statement)

@@ -126,6 +126,14 @@ def test_queries_of_commands_are_planned(layers):
     assert "BroadcastIndexJoin" in ask(f"EXPLAIN {outer}", spark=layers).table[0][0].as_py()
 
 
+def test_what_means_something_in_its_command_only(db):
+    ask("CREATE TABLE numbers (n INT DEFAULT 5) USING parquet; INSERT INTO numbers VALUES (DEFAULT), (1)", spark=db)
+    try:
+        assert ask("SELECT sum(n) FROM numbers", spark=db).table[0][0].as_py() == 6
+    finally:
+        db.sql("DROP TABLE numbers")
+
+
 def test_bare_columns_of_inner_joins_are_left_to_spark(layers):
     frame = layers.sql("SELECT 1 FROM items a JOIN items b ON ST_Intersects(a.geometry, b.geometry)")
     assert with_index(frame) is frame
