@@ -1,5 +1,6 @@
 """Fixtures that all tests share."""
 
+import gc
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -54,6 +55,8 @@ def spark() -> Iterator[object]:
     session = sedona_session("jeospark tests", {**sedona_config(), **quick})
     yield session
     session.stop()
+    # Sockets that errors still hold would be told as unclosed when pytest ends, where nothing ignores them.
+    gc.collect()
 
 
 @dataclass

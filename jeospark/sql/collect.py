@@ -9,7 +9,7 @@ from pyspark.errors.exceptions.captured import unwrap_spark_exception
 from pyspark.sql import DataFrame
 from pyspark.sql.pandas.serializers import ArrowCollectSerializer
 from pyspark.sql.pandas.types import to_arrow_schema
-from pyspark.util import _load_from_socket
+from pyspark.util import local_connect_and_auth
 
 from jeospark.sql.limits import Limits
 
@@ -40,7 +40,11 @@ def _parts(frame: DataFrame) -> Iterator[Any]:
     port, secret, server = frame._jdf.collectAsArrowToPython()  # noqa: SLF001 - what toArrow does, without waiting for all
     broken: Exception | None = None
     try:
-        yield from _load_from_socket((port, secret), ArrowCollectSerializer())  # type: ignore[no-untyped-call]
+        file, connection = local_connect_and_auth(port, secret)
+        # The first rows may take as long as the query does.
+        connection.settimeout(None)
+        with connection, file:
+            yield from ArrowCollectSerializer().load_stream(file)  # type: ignore[no-untyped-call]
     except (PySparkRuntimeError, pa.ArrowInvalid, EOFError) as error:
         # What was sent is cut off: Spark knows why, and says so below.
         broken = error
