@@ -10,9 +10,10 @@ from typing import Any
 
 from jeospark.engine.ending import FAILED, Ending, once
 from jeospark.engine.main import enter_folder
+from jeospark.engine.zonal import ZonalResult
 from jeospark.errors import JeosparkError
 from jeospark.lab.recipe import Recipe
-from jeospark.lab.spatial import aggregate_spatial
+from jeospark.lab.spatial import Aggregated, aggregate_spatial
 from jeospark.lab.zonal import read_zones, zonal
 from udfs.coverage import METHODS
 
@@ -45,10 +46,12 @@ def run(arguments: dict[str, Any]) -> Ending:
     output, column, crs = (arguments.pop(name) for name in ("output", "zone", "crs"))
     asked = {name: value for name, value in arguments.items() if value is not None}
     if path is None:
-        made = aggregate_spatial(recipe, output, **asked)
-        return Ending(0 if made.ok else FAILED, made.text)
+        return _ending(aggregate_spatial(recipe, output, **asked))
     table, crs = read_zones(path, column, crs)
-    result = zonal(recipe, table, output, crs=crs, **asked)
+    return _ending(zonal(recipe, table, output, crs=crs, **asked))
+
+
+def _ending(result: ZonalResult | Aggregated) -> Ending:
     return Ending(0 if result.ok else FAILED, result.text)
 
 

@@ -12,8 +12,7 @@ from jeospark.output import OutputBand
 from jeospark.recipe.graph import ProcessGraph
 from jeospark.storage.href import join
 from jeospark.storage.kinds import is_remote
-from jeospark.storage.posix import output_path
-from jeospark.storage.publish import exists, read_text, remove, write_text_atomic
+from jeospark.storage.publish import exists, output_path, read_text, remove, write_text_atomic
 from jeospark.task.program import Program, only_load, program
 
 FILE = "run.json"

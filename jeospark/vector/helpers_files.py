@@ -2,7 +2,7 @@
 
 import json
 import shutil
-from collections.abc import Sequence
+from collections.abc import Mapping
 from itertools import chain
 from pathlib import Path
 from typing import Any
@@ -81,10 +81,10 @@ def read_layer(spark: SparkSession, path: Path) -> DataFrame:
         LayerCrsError: Its CRS has no code of EPSG or ESRI, or is none.
         VectorSourceError: It is no GeoParquet of WKB, or its files are in several CRS.
     """
-    files = parquet_files(path) or [path]
-    srids = _srids(path, files)
+    schemas = {file: _schema(file) for file in parquet_files(path) or [path]}
+    srids = _srids(path, schemas)
     reader, place = spark.read.options(**GREGORIAN), hadoop_path(literal_path(str(path)))
-    if any(map(_is_unsigned, chain.from_iterable(pq.read_schema(file).types for file in files))):
+    if any(map(_is_unsigned, chain.from_iterable(schema.types for schema in schemas.values()))):
         # Sedona knows no numbers without a sign, Spark does.
         shapes = {name: st("ST_SetSRID", st("ST_GeomFromWKB", column(name)), srid) for name, srid in srids.items()}
         return reader.parquet(place).withColumns(shapes)
@@ -98,20 +98,26 @@ def _is_unsigned(kind: pa.DataType) -> bool:
     return pa.types.is_unsigned_integer(kind) or any(map(_is_unsigned, inner))
 
 
-def _srids(path: Path, files: Sequence[Path]) -> dict[str, int]:
+def _srids(path: Path, schemas: Mapping[Path, pa.Schema]) -> dict[str, int]:
     """The SRID of each geometry column."""
-    found = [_srids_of(file) for file in files]
+    found = [_srids_of(file, schema) for file, schema in schemas.items()]
     if any(each != found[0] for each in found):
         remedy = "Make a layer of those of each CRS with `jeospark vectors add`."
         raise VectorSourceError("its files are in several CRS", where=str(path), remedy=remedy)
     return found[0]
 
 
-def _srids_of(file: Path) -> dict[str, int]:
+def _schema(file: Path) -> pa.Schema:
     try:
-        schema = pq.read_schema(file)
+        return pq.read_schema(file)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise VectorSourceError("not GeoParquet", where=str(file), remedy=_ADD) from error
+
+
+def _srids_of(file: Path, schema: pa.Schema) -> dict[str, int]:
+    try:
         described: dict[str, Any] = json.loads((schema.metadata or {})[b"geo"])["columns"]
-    except (OSError, pa.ArrowInvalid, KeyError, ValueError) as error:
+    except (KeyError, ValueError) as error:
         raise VectorSourceError("not GeoParquet", where=str(file), remedy=_ADD) from error
     return {name: _srid(each, str(file)) for name, each in described.items() if name in schema.names}
 
