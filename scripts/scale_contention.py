@@ -10,7 +10,6 @@ from pathlib import Path
 from statistics import mean, median
 from typing import Any
 
-import pyarrow as pa
 from bench_jeospark import Request
 
 ROUNDS = 7
@@ -56,7 +55,7 @@ def _unit_seconds(request: Request) -> float:
     from jeospark.engine import ledger  # noqa: PLC0415 - the processes import it, their parent has no need
     from jeospark.engine.main import make_job  # noqa: PLC0415
     from jeospark.engine.plan import make_plan  # noqa: PLC0415
-    from jeospark.engine.worker import Shift, mapper  # noqa: PLC0415
+    from jeospark.engine.worker import Shift, worker  # noqa: PLC0415
     from jeospark.settings import Settings  # noqa: PLC0415
 
     shutil.rmtree(request.output, ignore_errors=True)
@@ -65,5 +64,5 @@ def _unit_seconds(request: Request) -> float:
     attempt, folder = ledger.attempt_name(job), make_plan(None, job).write()
     shift = Shift(job=job, bands=job.bands(), settings=Settings.load(), folder=folder, attempt=attempt, tasks=1)
     counter: Any = _Uncounted()
-    list(mapper(shift, counter)([pa.record_batch({"task": [0]})]))
+    worker(shift, counter)(0)
     return mean(row.seconds for row in ledger.rows(job, attempt))

@@ -16,19 +16,24 @@ LONGEST = 400
 """Characters of Spark's own words that are told."""
 
 
+def resuming(output: str) -> str:
+    """How to go on with a run of units."""
+    return f"`jeospark resume {shlex.quote(output)}`"
+
+
 @contextmanager
-def named_abort(context: SparkContext, output: str, again: str = "") -> Iterator[None]:
+def named_abort(context: SparkContext, output: str, again: str, stays: str = "What is done stays") -> Iterator[None]:
     """Turn what Spark raises when it ends a run into a line that says how to go on; Ctrl-C cancels its jobs.
 
     Args:
         context: Spark's.
         output: Folder of the results.
-        again: How to go on; empty for `jeospark resume`.
+        again: How to go on.
+        stays: What is there then.
 
     Raises:
         RunFailedError: It did, or was told to.
     """
-    again = again or f"`jeospark resume {shlex.quote(output)}`"
     with cancelling(context) as interrupted:
         try:
             yield
@@ -37,10 +42,10 @@ def named_abort(context: SparkContext, output: str, again: str = "") -> Iterator
                 raise RunFailedError(
                     f"Spark gave the run up: {_words(error)}",
                     where=output,
-                    remedy=f"What is done stays. Mend the cause, then {again}.",
+                    remedy=f"{stays}. Mend the cause, then {again}.",
                 ) from error
     if interrupted.is_set():
-        raise RunFailedError("the run was interrupted", where=output, remedy=f"What is done stays: {again} goes on.")
+        raise RunFailedError("the run was interrupted", where=output, remedy=f"{stays}. To go on: {again}.")
 
 
 @contextmanager

@@ -1,25 +1,20 @@
-"""Run a plan: one `mapInArrow` over shares of its units."""
+"""Run a plan: tasks of Spark over shares of its units."""
 
-import shlex
-from collections import Counter
-from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from time import perf_counter
-from typing import Any
 
 from pyspark.sql import SparkSession
-from pyspark.sql.pandas.types import from_arrow_schema
 
 from jeospark.engine import ledger
-from jeospark.engine.abort import named_abort
+from jeospark.engine.abort import resuming
 from jeospark.engine.explain import check_fits
 from jeospark.engine.job import Job, load_run
 from jeospark.engine.plan import Plan, check_units, make_plan, plan_folders, written_plan
 from jeospark.engine.progress import watching
 from jeospark.engine.session import cores, slots
-from jeospark.engine.worker import ENDINGS, Shift, mapper
-from jeospark.errors import LedgerError
+from jeospark.engine.tasks import carry_out
+from jeospark.engine.worker import Shift, worker
 from jeospark.planning.folder import PlanFolder, gone_if_refused
 from jeospark.settings import Settings
 from jeospark.storage.publish import check_writable
@@ -112,13 +107,8 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
         attempt=attempt,
         tasks=_tasks(folder.units, cores(context)),
     )
-    tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    shown = watching(folder.pixels, lambda: counter.value, job.title or job.graph.id[:12])
-    with shown, named_abort(context, job.output):
-        endings = tasks.mapInArrow(mapper(shift, counter), from_arrow_schema(ENDINGS)).toArrow()
-    counts = _counts(endings.to_pylist(), job)
-    ledger.close(job, attempt)
-    ledger.tidy(job)
+    with watching(folder.pixels, lambda: counter.value, job.title or job.graph.id[:12]):
+        counts = carry_out(context, shift, worker(shift, counter), resuming(job.output))
     for left in (job.output, *plan_folders(job)):
         sweep(left)
     return RunResult(
@@ -134,23 +124,3 @@ def _run(spark: SparkSession, job: Job, folder: PlanFolder, settings: Settings) 
 
 def _tasks(units: int, cores: int) -> int:
     return min(units, max(cores * TASKS_PER_CORE, -(-units // UNITS_PER_TASK)))
-
-
-def _counts(endings: Iterable[Mapping[str, Any]], job: Job) -> Counter[str]:
-    """Units by status.
-
-    Raises:
-        LedgerError: Rows of some could not be written.
-    """
-    counts: Counter[str] = Counter()
-    unrecorded = None
-    for ending in endings:
-        counts[ending["status"]] += ending["units"]
-        unrecorded = unrecorded or ending["unrecorded"]
-    if unrecorded:
-        raise LedgerError(
-            f"the ledger lacks rows of units that ended: {unrecorded}",
-            where=job.output,
-            remedy=f"Mend that, then `jeospark resume {shlex.quote(job.output)}`.",
-        )
-    return counts

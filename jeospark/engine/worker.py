@@ -1,12 +1,10 @@
-"""What runs on an executor: shares of a plan's units in, and how many units ended in which way out."""
+"""What runs on an executor: the number of a share of a plan's units in, and how many units ended in which way out."""
 
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING
-
-import pyarrow as pa
 
 from jeospark.catalog.publish import item_href, thumbnail_href
 from jeospark.engine import ledger
@@ -26,12 +24,15 @@ from jeospark.task.unit import Orders, run_unit
 if TYPE_CHECKING:
     from pyspark.accumulators import Accumulator
 
-Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 
-ENDINGS = pa.schema(
-    [pa.field("status", pa.string()), pa.field("units", pa.int64()), pa.field("unrecorded", pa.string())]
-)
-"""How many units of a task ended in one way; and why the ledger lacks them, where it does."""
+@dataclass(frozen=True, slots=True)
+class Ending:
+    """How a task ended."""
+
+    units: Counter[str]
+    """By status."""
+    unrecorded: str | None
+    """Why the ledger lacks them, where it does."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -52,15 +53,15 @@ class Shift:
         return task * self.folder.units // self.tasks, (task + 1) * self.folder.units // self.tasks
 
 
-def mapper(shift: Shift, pixels: "Accumulator[int]") -> Mapper:
-    """The function that Spark maps over batches of task numbers; it gives `ENDINGS`.
+def worker(shift: Shift, pixels: "Accumulator[int]") -> Callable[[int], Ending]:
+    """The function that does the task of a number.
 
     Args:
         shift: What all tasks share.
         pixels: Gets the output pixels of each unit that ended, for the progress.
     """
 
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def work(task: int) -> Ending:
         job, ready = shift.job, program(shift.job.recipe, shift.bands)
         orders = Orders(
             program=ready,
@@ -68,17 +69,15 @@ def mapper(shift: Shift, pixels: "Accumulator[int]") -> Mapper:
             settings=shift.settings,
             skip_bad_assets=job.skip_bad_assets,
         )
+        outcomes = []
         with gdal_environment(shift.settings):
-            for batch in batches:
-                for task in batch.column(0).to_pylist():
-                    outcomes = []
-                    units = shift.folder.read(*shift.share(task))
-                    for outcome in each_once(job, shift.attempt, units, partial(run_unit, orders=orders)):
-                        outcomes.append(outcome)
-                        pixels.add(outcome.pixels)
-                    yield recorded(shift, task, outcomes)
+            units = shift.folder.read(*shift.share(task))
+            for outcome in each_once(job, shift.attempt, units, partial(run_unit, orders=orders)):
+                outcomes.append(outcome)
+                pixels.add(outcome.pixels)
+            return recorded(shift, task, outcomes)
 
-    return run
+    return work
 
 
 def _sweep(outcomes: Iterable[Outcome]) -> None:
@@ -93,14 +92,12 @@ def _sweep(outcomes: Iterable[Outcome]) -> None:
         sweep(folder, finished)
 
 
-def recorded(shift: Shift, task: int, outcomes: Sequence[Outcome]) -> pa.RecordBatch:
-    """Write the rows of a task, and tidy up where it published; gives its `ENDINGS`."""
+def recorded(shift: Shift, task: int, outcomes: Sequence[Outcome]) -> Ending:
+    """Write the rows of a task, and tidy up where it published."""
     _sweep(outcomes)
     unrecorded = None
     try:
         ledger.write_part(shift.job, shift.attempt, task, outcomes)
     except OutputError as error:
         unrecorded = str(error)
-    counts = Counter(outcome.status for outcome in outcomes)
-    rows = [{"status": status, "units": count, "unrecorded": unrecorded} for status, count in counts.items()]
-    return pa.RecordBatch.from_pylist(rows, schema=ENDINGS)
+    return Ending(Counter(outcome.status for outcome in outcomes), unrecorded)

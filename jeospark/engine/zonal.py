@@ -1,6 +1,5 @@
 """Zonal statistics on Spark: zones placed on the tiles of a plan, units of it summed up, parts of zones merged."""
 
-from collections import Counter
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from time import perf_counter
@@ -18,9 +17,9 @@ from jeospark.engine.abort import named_abort
 from jeospark.engine.job import Job
 from jeospark.engine.plan import Plan, check_units, make_plan
 from jeospark.engine.session import cores, spark_session
-from jeospark.engine.worker import ENDINGS
-from jeospark.engine.zonal_worker import ZonalShift, mapper, placed_path
-from jeospark.errors import EmptySelectionError, LedgerError, RunFailedError
+from jeospark.engine.tasks import carry_out
+from jeospark.engine.zonal_worker import ZonalShift, placed_path, worker
+from jeospark.errors import EmptySelectionError, RunFailedError
 from jeospark.grid import BBox, Grid
 from jeospark.planning.folder import gone_if_refused
 from jeospark.recipe.analysis import period
@@ -165,7 +164,7 @@ def run_zonal(spark: SparkSession | None, job: Job, zones: Zones, settings: Sett
         limits=zones.limits,
         by_observation=period(job.program.graph) == DATE,
     )
-    counts = _run(session, shift)
+    counts = carry_out(session.sparkContext, shift, worker(shift), AGAIN)
     result = ZonalResult(
         job=job,
         attempt=attempt,
@@ -228,27 +227,6 @@ def _place(zones: Zones, ground: Ground, repeats: frozenset[str], job: Job, atte
     rejects = [rows for _, rows in made]
     write_table(job.path(REJECTED), rejects, REJECTS)
     return sum(rows.num_rows for rows in rejects)
-
-
-def _run(spark: SparkSession, shift: ZonalShift) -> Counter[str]:
-    """Units by status.
-
-    Raises:
-        LedgerError: Rows of some could not be written.
-    """
-    tasks = spark.range(0, shift.tasks, 1, shift.tasks)
-    with named_abort(spark.sparkContext, shift.job.output, AGAIN):
-        endings = tasks.mapInArrow(mapper(shift), from_arrow_schema(ENDINGS)).toArrow().to_pylist()
-    unrecorded = next((ending["unrecorded"] for ending in endings if ending["unrecorded"]), None)
-    if unrecorded:
-        what = f"the ledger lacks rows of units that ended: {unrecorded}"
-        raise LedgerError(what, where=shift.job.output, remedy=f"Mend that, then {AGAIN}.")
-    ledger.close(shift.job, shift.attempt)
-    ledger.tidy(shift.job)
-    counts: Counter[str] = Counter()
-    for ending in endings:
-        counts[ending["status"]] += ending["units"]
-    return counts
 
 
 def _finish(spark: SparkSession, result: ZonalResult, limits: Limits) -> None:

@@ -1,14 +1,12 @@
-"""Zonal statistics on an executor: shares of a plan's units in, and how many ended in which way out."""
+"""Zonal statistics on an executor: the number of a share of a plan's units in, and how many ended in which way out."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass, replace
 from functools import lru_cache
 
-import pyarrow as pa
-
 from jeospark.engine.job import Job
 from jeospark.engine.suspects import each_once
-from jeospark.engine.worker import Shift, recorded
+from jeospark.engine.worker import Ending, Shift, recorded
 from jeospark.model import Outcome, Unit
 from jeospark.raster.env import gdal_environment
 from jeospark.storage.publish import exists
@@ -21,7 +19,6 @@ from jeospark.task.zonal_table import Limits
 from jeospark.task.zonal_tile import TileZones, tile_zones
 from jeospark.tiling.extent import PixelExtent
 
-Mapper = Callable[[Iterable[pa.RecordBatch]], Iterator[pa.RecordBatch]]
 ZONES = "zones"
 """Folder of placed zones in the output folder, by attempt."""
 PARTS = "parts"
@@ -46,10 +43,10 @@ def placed_path(job: Job, attempt: str, tile: str) -> str:
     return job.path(ZONES, attempt, f"{tile}.parquet")
 
 
-def mapper(shift: ZonalShift) -> Mapper:
-    """The function that Spark maps over batches of task numbers; it gives `ENDINGS`."""
+def worker(shift: ZonalShift) -> Callable[[int], Ending]:
+    """The function that does the task of a number."""
 
-    def run(batches: Iterable[pa.RecordBatch]) -> Iterator[pa.RecordBatch]:
+    def work(task: int) -> Ending:
         orders = ZonalOrders(
             program=program(shift.job.recipe, shift.bands),
             settings=shift.settings,
@@ -58,13 +55,10 @@ def mapper(shift: ZonalShift) -> Mapper:
             limits=shift.limits,
         )
         with gdal_environment(shift.settings):
-            for batch in batches:
-                for task in batch.column(0).to_pylist():
-                    units = shift.folder.read(*shift.share(task))
-                    make = _maker(shift, orders)
-                    yield recorded(shift, task, list(each_once(shift.job, shift.attempt, units, make)))
+            units = shift.folder.read(*shift.share(task))
+            return recorded(shift, task, list(each_once(shift.job, shift.attempt, units, _maker(shift, orders))))
 
-    return run
+    return work
 
 
 def _maker(shift: ZonalShift, orders: ZonalOrders) -> Callable[[Unit], Outcome]:

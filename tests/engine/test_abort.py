@@ -7,7 +7,7 @@ from time import sleep
 
 import pytest
 
-from jeospark.engine.abort import LONGEST, named_abort
+from jeospark.engine.abort import LONGEST, named_abort, resuming
 from jeospark.errors import RunFailedError
 
 
@@ -18,7 +18,7 @@ def test_a_run_that_spark_gives_up_is_told_with_its_cause_and_how_to_go_on(spark
         yield from batches
 
     def lost():
-        with named_abort(spark.sparkContext, "/out put"):
+        with named_abort(spark.sparkContext, "/out put", resuming("/out put")):
             spark.range(1).mapInArrow(die, "id long").toArrow()
 
     with pytest.raises(RunFailedError) as caught:
@@ -44,7 +44,7 @@ def test_an_interrupt_is_told_as_one(spark, tmp_path):
         os.kill(os.getpid(), signal.SIGINT)
 
     def cut_short():
-        with named_abort(spark.sparkContext, "out"):
+        with named_abort(spark.sparkContext, "out", resuming("out")):
             spark.range(1).mapInArrow(wait, "id long").toArrow()
 
     thread = threading.Thread(target=interrupt)
