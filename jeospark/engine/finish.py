@@ -21,6 +21,7 @@ from jeospark.report.page import write_report
 from jeospark.report.record import RunInfo, TileArea
 from jeospark.storage.publish import exists, read_text, write_text_atomic
 from jeospark.task.product import product
+from jeospark.task.program import Program
 
 FILE = "attempt.json"
 MAX_TILES = 1_000
@@ -72,7 +73,7 @@ def finish(job: Job) -> Places:
     made = product(ready, folder=job.output, title=job.title)
     units = (unit for unit in folder.outlines() if unit.unit_id in published)
     collection = write_collection(made, units, json.loads(ready.graph.to_json()))
-    report = write_report(job.output, _info(job, attempt, folder, made.versions), outcomes)
+    report = write_report(job.output, _info(job, ready, attempt, folder, made.versions), outcomes)
     return Places(collection=collection, report=report)
 
 
@@ -87,8 +88,7 @@ def _last_attempt(job: Job) -> Attempt:
     return Attempt(**json.loads(read_text(job.path(FILE))))
 
 
-def _info(job: Job, attempt: Attempt, folder: PlanFolder, versions: Mapping[str, str]) -> RunInfo:
-    ready = job.program
+def _info(job: Job, ready: Program, attempt: Attempt, folder: PlanFolder, versions: Mapping[str, str]) -> RunInfo:
     return RunInfo(
         title=job.title,
         recipe_id=ready.graph.id,
@@ -100,20 +100,20 @@ def _info(job: Job, attempt: Attempt, folder: PlanFolder, versions: Mapping[str,
         cores=attempt.cores,
         command=attempt.command,
         resume_command=f"jeospark resume {shlex.quote(job.output)}",
-        inputs=_inputs(job, folder),
+        inputs=_inputs(ready, job.catalog, folder),
         versions=versions,
         tiles=_tiles(folder),
     )
 
 
-def _inputs(job: Job, folder: PlanFolder) -> dict[str, str]:
+def _inputs(ready: Program, catalog: str, folder: PlanFolder) -> dict[str, str]:
     items = folder.items()
     dates = f"{items.first:%Y-%m-%d} to {items.last:%Y-%m-%d}" if items.first and items.last else "none"
     return {
-        "Collection": job.program.load.collection,
+        "Collection": ready.load.collection,
         "Items": f"{items.count:,}",
         "Dates": dates,
-        "Catalogue": job.catalog,
+        "Catalogue": catalog,
     }
 
 

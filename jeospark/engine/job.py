@@ -4,6 +4,7 @@ import json
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
+from functools import lru_cache
 
 from jeospark.catalog.bands import collection_bands
 from jeospark.catalog.store import Catalog
@@ -50,7 +51,7 @@ class Job:
     @property
     def graph(self) -> ProcessGraph:
         """The recipe, parsed."""
-        return ProcessGraph.from_json(self.recipe)
+        return _parsed(self.recipe)
 
     @property
     def program(self) -> Program:
@@ -111,6 +112,11 @@ class Job:
                     remedy="Give another folder, or remove this one.",
                 )
         write_text_atomic(self.path(FILE), json.dumps(asdict(self), indent=1, sort_keys=True), private=True)
+
+
+@lru_cache(maxsize=8)
+def _parsed(recipe: str) -> ProcessGraph:
+    return ProcessGraph.from_json(recipe)
 
 
 def load_job(output: str) -> Job:

@@ -31,6 +31,9 @@ JIT = (
     "-XX:Tier4BackEdgeThreshold=400000"
 )
 """Ten times HotSpot's: its second compiler would take the workers' cores, for code that runs a few times a job."""
+HEAP = "-XX:MetaspaceSize=256m -Xms450m"
+"""The least that Spark runs with. HotSpot would shrink the heap to a quarter of that while classes are loaded, and then
+mark it as a whole in every job, as what Spark allocates for one is humongous to G1."""
 
 LOGGING = Path(__file__).with_name("log4j2.properties")
 
@@ -41,7 +44,7 @@ LOCAL = {
     "spark.ui.enabled": "false",
     "spark.sql.shuffle.partitions": "8",
     # Errors only, from the first line on.
-    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOGGING} {JIT}",
+    "spark.driver.extraJavaOptions": f"-Dlog4j2.configurationFile={LOGGING} {JIT} {HEAP}",
 }
 """What a session that is started from Python, without spark-submit, adds."""
 
