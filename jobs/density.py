@@ -11,6 +11,7 @@ from typing import Any
 from pyspark.errors import AnalysisException
 from pyspark.sql import DataFrame, functions
 
+from jeospark.engine.abort import named_abort
 from jeospark.engine.ending import FAILED, Ending, once
 from jeospark.engine.main import enter_folder
 from jeospark.errors import FeedError, JeosparkError
@@ -19,9 +20,9 @@ from jeospark.settings import Settings
 from jeospark.sql.session import sedona_session
 from jeospark.task.product import versions
 from jeospark.vector.helpers_density import pixel_counts
-from jeospark.vector.helpers_files import read_layer, result_folder, source_path
+from jeospark.vector.helpers_files import read_layer, source_path
 from jeospark.vector.helpers_geometry import column
-from jeospark.vector.helpers_raster import make_product, publish_density
+from jeospark.vector.helpers_raster import density_folder, make_product, publish_density
 from jeospark.words import numbered
 
 SEDONA = True
@@ -49,11 +50,12 @@ def run(arguments: argparse.Namespace) -> Ending:
     """Count and publish; returns what happened."""
     grid = Grid.parse(arguments.grid)
     path = source_path(arguments.points, arguments.catalog or Settings.load().catalog)
-    folder = result_folder(arguments.output)
+    folder = density_folder(arguments.output, request_of(arguments))
     spark = sedona_session("jeospark density")
     try:
         points = chosen(read_layer(spark, path), arguments.where)
-        rows = publish(points, grid, str(folder), arguments)
+        with named_abort(spark.sparkContext, str(folder), "the same density once more"):
+            rows = publish(points, grid, str(folder), arguments)
     finally:
         spark.stop()
     done, failed = ([row for row in rows if (row["error"] is None) == good] for good in (True, False))
@@ -61,6 +63,13 @@ def run(arguments: argparse.Namespace) -> Ending:
     lines = [f"failed     {row['tile']} with {row['total']:,.0f} {what}: {row['error']}" for row in failed]
     told = [f"{numbered(len(done), 'raster')}, {total:,.0f} {what} in their pixels", f"results    {folder}", *lines]
     return Ending(FAILED if failed else 0, "\n".join(told))
+
+
+def request_of(arguments: argparse.Namespace) -> dict[str, Any]:
+    """What decides the pixels."""
+    return {
+        name: getattr(arguments, name) for name in ("points", "grid", "distinct", "measure", "time", "period", "where")
+    }
 
 
 def chosen(points: DataFrame, where: str | None) -> DataFrame:
@@ -78,9 +87,7 @@ def chosen(points: DataFrame, where: str | None) -> DataFrame:
 
 def publish(points: DataFrame, grid: Grid, folder: str, arguments: argparse.Namespace) -> list[dict[str, Any]]:
     """Make the rasters; returns a row each."""
-    request = {
-        name: getattr(arguments, name) for name in ("points", "grid", "distinct", "measure", "time", "period", "where")
-    }
+    request = request_of(arguments)
     counts = pixel_counts(
         points, grid.tiling, distinct=arguments.distinct, time=arguments.time, period=arguments.period
     )

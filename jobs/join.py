@@ -8,6 +8,7 @@ import sys
 
 from pyspark.sql import DataFrame
 
+from jeospark.engine.abort import named_abort
 from jeospark.engine.main import enter_folder
 from jeospark.errors import JeosparkError
 from jeospark.settings import Settings
@@ -50,7 +51,8 @@ def run(arguments: argparse.Namespace) -> str:
         srid = srid_of(left, geometry_column(left, None, "left"), "left")
         right = transform(right, code_of(srid)) if arguments.transform and srid else right
         found, how = joined(left, right, arguments)
-        rows = write_layer(found, str(output), srid=srid)
+        with named_abort(spark.sparkContext, str(output), "the same join once more", "Nothing is published"):
+            rows = write_layer(found, str(output), srid=srid)
     finally:
         spark.stop()
     return f"{numbered(rows, 'row')}\nresult     {output}\njoin       {how}"

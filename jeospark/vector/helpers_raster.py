@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 from typing import Any, Literal
 
 import numpy as np
@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from pyspark.sql import DataFrame
 
 from jeospark.catalog.footprint import footprint_of_grid
-from jeospark.catalog.publish import OutputCollection, thumbnail_href, write_collection, write_item
+from jeospark.catalog.publish import COLLECTION_FILE, OutputCollection, thumbnail_href, write_collection, write_item
 from jeospark.errors import JeosparkError
 from jeospark.model import Outcome, Unit
 from jeospark.output import OutputBand
@@ -24,10 +24,13 @@ from jeospark.raster.cog import BLOCK, CogWriter
 from jeospark.raster.quicklook import quicklook_cog
 from jeospark.raster.window import Window
 from jeospark.settings import Settings
-from jeospark.storage.publish import publishing
+from jeospark.storage.href import join
+from jeospark.storage.publish import output_path, publishing, write_text_atomic
+from jeospark.storage.roots import Roots
 from jeospark.tiling.regular import RegularTiling
 from jeospark.vector.ais.streams import grouped, whole
 from jeospark.vector.helpers_density import square_km
+from jeospark.vector.helpers_files import result_folder
 from udfs.ais import first_rows
 
 Measure = Literal["count", "per_km2"]
@@ -42,6 +45,10 @@ PUBLISHED = pa.schema(
     ]
 )
 """A COG, how many of its pixels hold something, the sum of the counts, its size; or why it could not be made."""
+
+
+REQUEST = "density.json"
+"""What was asked for, in the folder of the results: it comes first, the collection last."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -97,17 +104,46 @@ def make_product(  # noqa: PLR0913 - a product has this many parts
     )  # fmt: skip
 
 
+def density_folder(output: str, request: Mapping[str, Any]) -> Path:
+    """Where the rasters of a request may be made: in a new folder, or where the same ones were cut off.
+
+    Args:
+        output: Folder.
+        request: What decides the pixels.
+
+    Raises:
+        ForbiddenError: It lies outside the allowed roots.
+        OutputTakenError: It holds something else, or all of them.
+        OutputUnwritableError: The folder above cannot be written.
+    """
+    folder = output_path(output).absolute()
+    begun = folder / REQUEST
+    if (
+        (folder / COLLECTION_FILE).exists()
+        or not begun.is_file()
+        or begun.read_text(encoding="utf-8") != _told(request)
+    ):
+        return result_folder(output)
+    Roots.load(Settings.load()).check(str(folder))
+    return folder
+
+
+def _told(request: Mapping[str, Any]) -> str:
+    return json.dumps(request, indent=1, sort_keys=True)
+
+
 def publish_density(counts: DataFrame, product: Product, request: Mapping[str, Any]) -> list[dict[str, Any]]:
     """Make and publish all tiles that hold something, then the collection; returns rows of `PUBLISHED`.
 
     Args:
         counts: Of `pixel_counts`.
         product: What is made of them.
-        request: What was asked for, which stands beside the collection.
+        request: What decides the pixels; it stands beside them.
 
     Raises:
         OutputError: See `publishing`.
     """
+    write_text_atomic(join(product.folder, REQUEST), _told(request))
     keys = ["tile", "period"]
     made = grouped(counts, keys, [*keys, "pixel"], partial(_published, product=product), PUBLISHED)
     rows: list[dict[str, Any]] = made.toArrow().sort_by([("tile", "ascending"), ("period", "ascending")]).to_pylist()

@@ -18,12 +18,13 @@ import jeospark
 from jeospark.engine.ending import AGAIN, FAILED, Ending
 from jeospark.engine.jars import SEDONA, sedona_jars
 from jeospark.engine.java import ensure_java
-from jeospark.errors import ForbiddenError, LayerCrsError, SourceError, VectorSourceError
+from jeospark.errors import ForbiddenError, LayerCrsError, OutputTakenError, SourceError, VectorSourceError
 from jeospark.grid import Grid
 from jeospark.lab.zonal import read_zones
 from jeospark.vector.frames import frame
 from jeospark.vector.helpers_density import square_km
 from jeospark.vector.helpers_files import read_layer, result_folder, source_path, write_layer
+from jeospark.vector.helpers_raster import REQUEST, density_folder
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -94,6 +95,22 @@ def density(layer, tmp_path):
         return job["publish"](layer([*map(shapely.Point, places)]), Grid.parse(grid), str(tmp_path / "out"), asked)
 
     return made
+
+
+@pytest.mark.spark
+def test_a_density_that_was_cut_off_is_made_again_and_one_that_ended_is_not(density, tmp_path):
+    """As YARN does, which starts a driver that was lost once more."""
+    grid, out = "EPSG:4326:0.5:360x720:-180,90", tmp_path / "out"
+    density([(10, 10)], grid)
+    request = json.loads((out / REQUEST).read_text())
+    with pytest.raises(OutputTakenError):
+        density_folder(str(out), request)
+    (out / "collection.json").unlink()
+    assert density_folder(str(out), request) == out
+    with pytest.raises(OutputTakenError):
+        density_folder(str(out), request | {"where": "sog > 1"})
+    (row,) = density([(10, 10)], grid)
+    assert (row["total"], row["error"], (out / "collection.json").exists()) == (1, None, True)
 
 
 @pytest.mark.spark
