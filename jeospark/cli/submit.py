@@ -65,6 +65,8 @@ def submit(
 
     if mode == "cluster" and on != "yarn":
         raise click.UsageError("Python drivers run on a node of YARN only; leave --deploy-mode out")
+    if queue and on != "yarn":
+        raise click.UsageError("queues are YARN's; leave --queue out")
     given = {name: value for path in also for name, value in read_properties(path).items()}
     for pair in conf:
         name, separator, value = pair.partition("=")

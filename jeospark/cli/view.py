@@ -1,6 +1,6 @@
 """`jeospark preview`."""
 
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 
 import click
 
@@ -27,6 +27,8 @@ def preview(
     """Evaluate RECIPE over an area at screen resolution, without Spark, and write a picture."""
     from jeospark.lab.recipe import Recipe
 
+    if PurePosixPath(output).suffix.lower() not in ("", ".png"):
+        raise click.BadParameter("the picture is a PNG; end its name with .png", param_hint="--output")
     view = Recipe.from_json(recipe).preview(bbox, size, crs=crs, period=period, catalog=catalog)
     view.to_png(output)
     click.echo(f"{output}: {view.summary()}")

@@ -71,6 +71,7 @@ def resume(spark: SparkSession, output: str, settings: Settings) -> RunResult:
 
     Raises:
         OutputTakenError: The folder holds no run, or statistics of zones.
+        PlanError: The plan is damaged.
         RunFailedError: Spark gave it up.
         TooLargeError: See `run`.
     """

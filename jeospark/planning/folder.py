@@ -9,8 +9,9 @@ from datetime import datetime
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
-from jeospark.errors import EmptySelectionError, TooLargeError
+from jeospark.errors import EmptySelectionError, PlanError, TooLargeError
 from jeospark.model import Unit
 from jeospark.schema import COUNTS, UNITS, unit_of
 from jeospark.storage.href import join
@@ -76,7 +77,7 @@ class PlanFolder:
     def batches(self, columns: Sequence[str]) -> Iterator[pa.RecordBatch]:
         """Some columns of all units (`UNITS`) other than their items, in the plan's order."""
         for part in self.parts:
-            with open_table(_href(self.path, part.name)) as file:
+            with _opened(_href(self.path, part.name)) as file:
                 yield from file.iter_batches(MANY, columns=list(columns))
 
     def outlines(self) -> Iterator[Unit]:
@@ -99,7 +100,7 @@ class PlanFolder:
         """Every item that units use, counted once."""
         ids, instants = [], []
         for part in self.parts:
-            with open_table(_href(self.path, part.name)) as file:
+            with _opened(_href(self.path, part.name)) as file:
                 held = file.read(columns=["items.list.element.item_id", "items.list.element.datetime"])
             flat = pc.list_flatten(held.column("items"))
             # An item may be in units of several tiles, and so in several files.
@@ -170,18 +171,42 @@ def open_folder(path: str) -> PlanFolder:
 
     Raises:
         FileNotFoundError: There is none, or it is not complete.
+        PlanError: It is damaged.
     """
-    parts = json.loads(read_text(_href(path, INDEX)))
-    return PlanFolder(path=path, parts=tuple(Part(**part) for part in parts))
+    index = _href(path, INDEX)
+    try:
+        parts = tuple(Part(**part) for part in json.loads(read_text(index)))
+    except (ValueError, TypeError) as error:
+        raise _damaged(index, error) from error
+    return PlanFolder(path=path, parts=parts)
 
 
 def _href(path: str, name: str) -> str:
     return join(path, name)
 
 
+@contextmanager
+def _opened(href: str) -> Iterator[pq.ParquetFile]:
+    """Yield a file of units.
+
+    Raises:
+        PlanError: It is damaged, or gone.
+    """
+    try:
+        with open_table(href) as file:
+            yield file
+    except (OSError, pa.ArrowInvalid) as error:
+        raise _damaged(href, error) from error
+
+
+def _damaged(href: str, error: Exception) -> PlanError:
+    remedy = f"Remove {href.rpartition('/')[0]} and resume: the plan is made anew, and what is done stays."
+    return PlanError(f"the plan cannot be read ({error})", where=href, remedy=remedy)
+
+
 def _rows(href: str, first: int, end: int) -> Iterator[Unit]:
     """Units of one file; row groups outside are not read."""
-    with open_table(href) as file:
+    with _opened(href) as file:
         groups = range(first // AT_ONCE, -(-end // AT_ONCE))
         at = groups.start * AT_ONCE
         for batch in file.iter_batches(AT_ONCE, row_groups=list(groups)):

@@ -216,6 +216,14 @@ def test_a_picture_goes_where_its_href_says_or_nowhere(jeo, filled, recipe, monk
     assert not (tmp_path / "ftp:").exists()
     assert jeo(*asked, f"file://{tmp_path}/a%20b.png").exit_code == 0
     assert (tmp_path / "a b.png").exists()
+    refused = jeo(*asked, tmp_path / "a.jpg")
+    assert (refused.exit_code, "end its name with .png" in refused.stderr) == (2, True)
+
+
+def test_queues_are_yarns(jeo, tmp_path):
+    (tmp_path / "job.py").touch()
+    refused = jeo("submit", "--on", "local", "--queue", "night", tmp_path / "job.py")
+    assert (refused.exit_code, "leave --queue out" in refused.stderr) == (2, True)
 
 
 def test_errors_of_recipes_are_told_with_their_place(jeo, filled, tmp_path):

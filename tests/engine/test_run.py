@@ -15,7 +15,14 @@ from jeospark.engine.main import conclude, make_job, run_job, summary
 from jeospark.engine.plan import make_plan
 from jeospark.engine.run import resume, run
 from jeospark.engine.standing import latest
-from jeospark.errors import EmptySelectionError, LedgerError, OutputTakenError, OutputUnwritableError, SettingError
+from jeospark.errors import (
+    EmptySelectionError,
+    LedgerError,
+    OutputTakenError,
+    OutputUnwritableError,
+    PlanError,
+    SettingError,
+)
 from jeospark.settings import Settings
 from jeospark.storage.publish import names
 
@@ -267,5 +274,17 @@ def test_a_ledger_that_cannot_be_written_is_named_and_the_results_stay(spark, do
         run(plan, Settings.load())
     assert "jeospark resume" in caught.value.remedy
     (tmp_path / "out" / "ledger").unlink()
+    again = resume(spark, str(tmp_path / "out"), Settings.load())
+    assert (again.units, again.skipped) == (8, 8)
+
+
+def test_a_plan_that_lost_a_file_is_named_and_made_anew_once_it_is_removed(spark, done, ndvi, tmp_path):
+    run(planned(spark, done.archive, ndvi(), tmp_path / "out"), Settings.load())
+    (folder,) = (tmp_path / "out" / "plan").iterdir()
+    next(folder.glob("*.parquet")).unlink()
+    with pytest.raises(PlanError, match="cannot be read") as caught:
+        resume(spark, str(tmp_path / "out"), Settings.load())
+    assert str(folder) in caught.value.remedy
+    shutil.rmtree(folder)
     again = resume(spark, str(tmp_path / "out"), Settings.load())
     assert (again.units, again.skipped) == (8, 8)

@@ -1,5 +1,6 @@
 """Units selected, placed, gathered, written and summed up without Spark."""
 
+import shutil
 from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from jeospark.errors import CatalogError, OutputUnwritableError
+from jeospark.errors import CatalogError, OutputUnwritableError, PlanError
 from jeospark.planning.folder import AT_ONCE, Items, PlanFolder, complete, is_complete, open_folder, write_part
 from jeospark.planning.gather import Gathering, gather
 from jeospark.planning.place import Placing, place
@@ -136,3 +137,14 @@ def test_a_plan_that_cannot_be_written_is_named(units, tmp_path):
     Path(tmp_path, "file").write_text("in the way")
     with pytest.raises(OutputUnwritableError, match="file/plan"):
         write_part(str(tmp_path / "file" / "plan"), "part-0", units)
+
+
+@pytest.mark.parametrize("name", ["part-0", "_plan.json"])
+def test_a_plan_that_is_damaged_is_named_and_how_to_make_it_anew(folder, tmp_path, name):
+    path = str(tmp_path / "plan")
+    shutil.copytree(folder.path, path)
+    Path(path, name).write_bytes(b"[")
+    with pytest.raises(PlanError, match="cannot be read") as caught:
+        list(open_folder(path).read())
+    assert caught.value.where == f"{path}/{name}"
+    assert f"Remove {path} and resume" in caught.value.remedy
