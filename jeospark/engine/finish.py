@@ -63,6 +63,7 @@ def finish(job: Job) -> Places:
         DiskFullError: No space is left.
         OutputUnwritableError: The folder cannot be written.
         OutputError: No attempt has come to its end.
+        PlanError: The plan is damaged.
     """
     attempt = _last_attempt(job)
     folder = written_plan(job)

@@ -45,8 +45,6 @@ PUBLISHED = pa.schema(
     ]
 )
 """A COG, how many of its pixels hold something, the sum of the counts, its size; or why it could not be made."""
-
-
 REQUEST = "density.json"
 """What was asked for, in the folder of the results: it comes first, the collection last."""
 
@@ -117,15 +115,14 @@ def density_folder(output: str, request: Mapping[str, Any]) -> Path:
         OutputUnwritableError: The folder above cannot be written.
     """
     folder = output_path(output).absolute()
-    begun = folder / REQUEST
-    if (
-        (folder / COLLECTION_FILE).exists()
-        or not begun.is_file()
-        or begun.read_text(encoding="utf-8") != _told(request)
-    ):
-        return result_folder(output)
     Roots.load(Settings.load()).check(str(folder))
-    return folder
+    return folder if _cut_off(folder, request) else result_folder(output)
+
+
+def _cut_off(folder: Path, request: Mapping[str, Any]) -> bool:
+    """True where rasters of this request were begun, and did not come to their end."""
+    begun, ended = folder / REQUEST, (folder / COLLECTION_FILE).exists()
+    return not ended and begun.is_file() and begun.read_text(encoding="utf-8") == _told(request)
 
 
 def _told(request: Mapping[str, Any]) -> str:
