@@ -1,7 +1,7 @@
 """Tasks of a run, done by Spark: one for each share of a plan's units.
 
 Numbers of tasks are all that goes out and counts all that comes back; units and outcomes are files on both ways. So the
-tasks are an RDD: planning a query for them costs more than starting them.
+tasks are an RDD: a query for them would nearly double what empty ones take.
 """
 
 from collections import Counter
@@ -11,11 +11,11 @@ from pyspark import SparkContext
 
 from jeospark.engine import ledger
 from jeospark.engine.abort import named_abort
-from jeospark.engine.worker import Ending, Shift
+from jeospark.engine.worker import Shift, TaskEnding
 from jeospark.errors import LedgerError
 
 
-def carry_out(context: SparkContext, shift: Shift, work: Callable[[int], Ending], again: str) -> Counter[str]:
+def carry_out(context: SparkContext, shift: Shift, work: Callable[[int], TaskEnding], again: str) -> Counter[str]:
     """Do the tasks of an attempt, and close its ledger; gives its units by status.
 
     Args:

@@ -26,7 +26,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True)
-class Ending:
+class TaskEnding:
     """How a task ended."""
 
     units: Counter[str]
@@ -53,7 +53,7 @@ class Shift:
         return task * self.folder.units // self.tasks, (task + 1) * self.folder.units // self.tasks
 
 
-def worker(shift: Shift, pixels: "Accumulator[int]") -> Callable[[int], Ending]:
+def worker(shift: Shift, pixels: "Accumulator[int]") -> Callable[[int], TaskEnding]:
     """The function that does the task of a number.
 
     Args:
@@ -61,7 +61,7 @@ def worker(shift: Shift, pixels: "Accumulator[int]") -> Callable[[int], Ending]:
         pixels: Gets the output pixels of each unit that ended, for the progress.
     """
 
-    def work(task: int) -> Ending:
+    def work(task: int) -> TaskEnding:
         job, ready = shift.job, program(shift.job.recipe, shift.bands)
         orders = Orders(
             program=ready,
@@ -92,7 +92,7 @@ def _sweep(outcomes: Iterable[Outcome]) -> None:
         sweep(folder, finished)
 
 
-def recorded(shift: Shift, task: int, outcomes: Sequence[Outcome]) -> Ending:
+def recorded(shift: Shift, task: int, outcomes: Sequence[Outcome]) -> TaskEnding:
     """Write the rows of a task, and tidy up where it published."""
     _sweep(outcomes)
     unrecorded = None
@@ -100,4 +100,4 @@ def recorded(shift: Shift, task: int, outcomes: Sequence[Outcome]) -> Ending:
         ledger.write_part(shift.job, shift.attempt, task, outcomes)
     except OutputError as error:
         unrecorded = str(error)
-    return Ending(Counter(outcome.status for outcome in outcomes), unrecorded)
+    return TaskEnding(Counter(outcome.status for outcome in outcomes), unrecorded)

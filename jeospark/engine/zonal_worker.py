@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from jeospark.engine.job import Job
 from jeospark.engine.suspects import each_once
-from jeospark.engine.worker import Ending, Shift, recorded
+from jeospark.engine.worker import Shift, TaskEnding, recorded
 from jeospark.model import Outcome, Unit
 from jeospark.raster.env import gdal_environment
 from jeospark.storage.publish import exists
@@ -43,10 +43,10 @@ def placed_path(job: Job, attempt: str, tile: str) -> str:
     return job.path(ZONES, attempt, f"{tile}.parquet")
 
 
-def worker(shift: ZonalShift) -> Callable[[int], Ending]:
+def worker(shift: ZonalShift) -> Callable[[int], TaskEnding]:
     """The function that does the task of a number."""
 
-    def work(task: int) -> Ending:
+    def work(task: int) -> TaskEnding:
         orders = ZonalOrders(
             program=program(shift.job.recipe, shift.bands),
             settings=shift.settings,
